@@ -118,7 +118,6 @@ type Response struct {
 	Outputs    []tensor.Tensor
 }
 
-
 // Message is an encoded request or response: the headers that its body needs
 // (content-type, content-length, inference-header-content-length,
 // content-encoding) and the body. The receiver owns both.
