@@ -36,6 +36,7 @@ const (
 	ParameterInvalid    Reason = "parameter_invalid"
 	SharedMemoryDenied  Reason = "shared_memory_denied"
 	FeatureNotEnabled   Reason = "feature_not_enabled" // classification, raw binary requests
+	SignatureMismatch   Reason = "signature_mismatch"  // not what the model server says of the model
 	ResponseMalformed   Reason = "response_malformed"
 	ResponseTooLarge    Reason = "response_too_large"
 )
@@ -47,7 +48,7 @@ func Reasons() []Reason {
 		JSONMalformed, JSONDuplicateKey, JSONUnknownKey, JSONTooDeep, JSONTooLarge, NameInvalid,
 		InputDuplicate, InputDataInvalid, InputsTooMany, OutputDuplicate, OutputsTooMany,
 		DataTypeInvalid, ShapeInvalid, NumberOutOfRange, BinarySizeInvalid, ParameterInvalid,
-		SharedMemoryDenied, FeatureNotEnabled, ResponseMalformed, ResponseTooLarge}
+		SharedMemoryDenied, FeatureNotEnabled, SignatureMismatch, ResponseMalformed, ResponseTooLarge}
 }
 
 // Refusal is the error of a message that is not let through.

@@ -1,0 +1,136 @@
+package codec
+
+import (
+	"fmt"
+	"slices"
+
+	"weir/sanitize/tensor"
+)
+
+// Spec is what a model server says of one input or output. Shape holds -1 for a
+// dimension of any size and, if the model batches, the batch dimension first.
+type Spec struct {
+	Name     string
+	DataType tensor.DataType
+	Shape    []int64
+	Optional bool
+}
+
+// Signature is what a model server says of one version of a model.
+type Signature struct {
+	Model        string
+	Version      string
+	MaxBatchSize int // 0: the model does not batch
+	Inputs       []Spec
+	Outputs      []Spec
+}
+
+// Equal reports whether both describe the same model with the same tensors.
+func (s *Signature) Equal(o *Signature) bool {
+	same := func(a, b Spec) bool {
+		return a.Name == b.Name && a.DataType == b.DataType && a.Optional == b.Optional && slices.Equal(a.Shape, b.Shape)
+	}
+	return s.Model == o.Model && s.Version == o.Version && s.MaxBatchSize == o.MaxBatchSize &&
+		slices.EqualFunc(s.Inputs, o.Inputs, same) && slices.EqualFunc(s.Outputs, o.Outputs, same)
+}
+
+// Input returns the spec of the named input, or nil.
+func (s *Signature) Input(name string) *Spec { return find(s.Inputs, name) }
+
+// Output returns the spec of the named output, or nil.
+func (s *Signature) Output(name string) *Spec { return find(s.Outputs, name) }
+
+func find(specs []Spec, name string) *Spec {
+	i := slices.IndexFunc(specs, func(s Spec) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &specs[i]
+}
+
+// OutputNames lists the outputs in the server's order.
+func (s *Signature) OutputNames() []string {
+	names := make([]string, len(s.Outputs))
+	for i := range s.Outputs {
+		names[i] = s.Outputs[i].Name
+	}
+	return names
+}
+
+// MatchRequest checks a request against the signature as Triton's core would
+// (its batch rules are "Normalize" in infer_request.cc): every input known, with
+// the right datatype and shape, none missing, one batch size for all, and only
+// known outputs. The error is a *Refusal.
+func (s *Signature) MatchRequest(r *Request) error {
+	for i := range s.Inputs {
+		spec := &s.Inputs[i]
+		if !spec.Optional && !slices.ContainsFunc(r.Inputs, func(in Input) bool { return in.Name == spec.Name }) {
+			return Refuse(SignatureMismatch, "input %q is missing", spec.Name)
+		}
+	}
+	batch := int64(-1)
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		spec := s.Input(in.Name)
+		if spec == nil {
+			return Refuse(SignatureMismatch, "the model has no input %q", in.Name)
+		}
+		if err := spec.match(&in.Tensor); err != nil {
+			return Refuse(SignatureMismatch, "input %q: %v", in.Name, err)
+		}
+		if s.MaxBatchSize == 0 {
+			continue
+		}
+		if batch >= 0 && in.Shape[0] != batch {
+			return Refuse(SignatureMismatch, "inputs differ in their batch size")
+		}
+		if batch = in.Shape[0]; batch < 1 || batch > int64(s.MaxBatchSize) {
+			return Refuse(SignatureMismatch, "batch size %d is not within 1 and %d", batch, s.MaxBatchSize)
+		}
+	}
+	for _, out := range r.Outputs {
+		if s.Output(out.Name) == nil {
+			return Refuse(SignatureMismatch, "the model has no output %q", out.Name)
+		}
+	}
+	return nil
+}
+
+// MatchResponse checks that a response holds exactly the named outputs, each as
+// the signature says. The error is a *Refusal with ResponseMalformed.
+func (s *Signature) MatchResponse(r *Response, asked []string) error {
+	if r.Model != s.Model || r.Version != s.Version {
+		return Refuse(ResponseMalformed, "the answer is of another model or version")
+	}
+	if len(r.Outputs) != len(asked) {
+		return Refuse(ResponseMalformed, "%d outputs instead of %d", len(r.Outputs), len(asked))
+	}
+	for i := range r.Outputs {
+		out := &r.Outputs[i]
+		spec := s.Output(out.Name)
+		if spec == nil || !slices.Contains(asked, out.Name) {
+			return Refuse(ResponseMalformed, "output %q was not asked for", out.Name)
+		}
+		if slices.ContainsFunc(r.Outputs[:i], func(t tensor.Tensor) bool { return t.Name == out.Name }) {
+			return Refuse(ResponseMalformed, "output %q came twice", out.Name)
+		}
+		if err := spec.match(out); err != nil {
+			return Refuse(ResponseMalformed, "output %q: %v", out.Name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Spec) match(t *tensor.Tensor) error {
+	if t.DataType != s.DataType {
+		return fmt.Errorf("datatype %s instead of %s", t.DataType, s.DataType)
+	}
+	fits := len(t.Shape) == len(s.Shape)
+	for i := 0; fits && i < len(s.Shape); i++ {
+		fits = s.Shape[i] == -1 || s.Shape[i] == t.Shape[i]
+	}
+	if !fits {
+		return fmt.Errorf("shape %v does not fit %v", t.Shape, s.Shape)
+	}
+	return nil
+}
