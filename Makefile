@@ -1,0 +1,56 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+STEP := deploy/local/step.sh
+LOGS := .run/log
+FUZZTIME ?= 5m
+
+# Packages with tests that need the parts that "make deps" installs.
+E2E = $(shell grep -rl --include='*_test.go' '^//go:build e2e' --exclude-dir='.*' . | xargs -r -n1 dirname | sort -u)
+
+.PHONY: help
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+
+.PHONY: deps
+deps: ## install what the demo and the end-to-end tests need
+	@deploy/local/deps.sh
+
+.PHONY: build
+build: ## build bin/weir
+	@$(STEP) "Build bin/weir" $(LOGS)/build.log go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/weir ./cmd/weir
+
+.PHONY: demo
+demo: ## show a back door open in a bare Triton and shut behind Weir (KEEP=1: leave it running)
+	@echo "Weir in front of a real Triton. The first run installs the parts, which takes some minutes."
+	@$(MAKE) --no-print-directory deps build
+	@$(STEP) "Build bin/weir-demo" $(LOGS)/build-demo.log go build -o bin/weir-demo ./deploy/local/demo
+	@exec bin/weir-demo
+
+.PHONY: check
+check: format vet ## the fast tests: no network, Envoy, Triton or Python
+	go test ./...
+
+.PHONY: test
+test: deps format vet ## everything: fast tests with the race detector, then end to end
+	go test -race -timeout 20m ./...
+	go test -race -timeout 30m -count=1 -p 1 -tags e2e $(E2E)
+
+.PHONY: nightly
+nightly: test ## everything, then each fuzz target for FUZZTIME (5m)
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, names[i]; n = 0}' | \
+	while read -r package name; do \
+		echo "fuzz $$package $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	done
+
+.PHONY: format
+format: # fails when a file is not formatted
+	@files=$$(find . -name '*.go' -not -path './.*' -exec gofmt -l {} +); \
+	if [[ -n $$files ]]; then printf 'not formatted, run gofmt -w:\n%s\n' "$$files" >&2; exit 1; fi
+
+.PHONY: vet
+vet:
+	go vet -tags e2e ./...
