@@ -1,0 +1,170 @@
+package config
+
+// Config is the whole file. Sections are values, so that a section that is left
+// out has its defaults; an empty section is an error.
+//
+// The struct tags: `yaml` is the key; `max` is the largest value allowed;
+// `reload:"restart"` marks what only a restart can change.
+type Config struct {
+	// Listen is the Unix socket on which Envoy reaches Weir: unix:// and an
+	// absolute path of at most 107 bytes. Default: unix:///run/weir/extproc.sock.
+	Listen string `yaml:"listen" reload:"restart"`
+	// Public is the address (host:port; without a host: all addresses) of the
+	// read-only metrics and health endpoints. Default: :9464.
+	Public string `yaml:"public" reload:"restart"`
+	// Control is the address of the pages and of everything that changes state:
+	// a loopback host and a port. Default: 127.0.0.1:9465.
+	Control string `yaml:"control" reload:"restart"`
+	// Upstream is the model server.
+	Upstream Upstream `yaml:"upstream"`
+	// Limits bound what one request, and all of them together, may cost.
+	Limits Limits `yaml:"limits"`
+	// Telemetry says where traces go.
+	Telemetry Telemetry `yaml:"telemetry"`
+	// Keys are the secrets from which the keyed profiles draw.
+	Keys Keys `yaml:"keys"`
+	// Log is Weir's own log on standard error.
+	Log Log `yaml:"log"`
+	// State is what survives a restart.
+	State State `yaml:"state"`
+	// Defaults hold for every model that does not say otherwise.
+	Defaults Defaults `yaml:"defaults"`
+	// Models are the models that may be reached; all others are refused. Names
+	// may be globs; the most specific name that matches wins. Default: none.
+	Models []Model `yaml:"models,omitempty"`
+
+	source *source
+}
+
+// Upstream is the model server, as Weir itself calls it to learn the signatures
+// of models. The traffic of clients goes there through Envoy.
+type Upstream struct {
+	// Dialect is the form in which the server gets requests; triton is KServe V2
+	// with binary tensors. Default: triton.
+	Dialect Dialect `yaml:"dialect" reload:"restart"`
+	// HTTP is the URL of the server's HTTP endpoint: scheme, host and port.
+	// Default: http://127.0.0.1:8000.
+	HTTP string `yaml:"http" reload:"restart"`
+	// GRPC is the host:port of the server's gRPC endpoint. Default: 127.0.0.1:8001.
+	GRPC string `yaml:"grpc" reload:"restart"`
+	// Timeout is how long one call of Weir's own may take. Default: 5s.
+	Timeout Duration `yaml:"timeout"`
+}
+
+// Limits bound sizes, counts and times. Whatever is over a limit is refused, never
+// cut. All are at least 1; sizes are bytes, or numbers with a unit such as 64MiB.
+type Limits struct {
+	// MaxBodyBytes is the size of a request body, before and after it is
+	// decompressed. Envoy's buffers are set to the same. Default: 64MiB.
+	MaxBodyBytes Bytes `yaml:"max_body_bytes" max:"1GiB" reload:"restart"`
+	// MaxResponseBytes is the size of a response body. Default: 64MiB.
+	MaxResponseBytes Bytes `yaml:"max_response_bytes" max:"1GiB" reload:"restart"`
+	// MaxImageBytes is the size of one image file. Default: 25MiB.
+	MaxImageBytes Bytes `yaml:"max_image_bytes" max:"1GiB"`
+	// MaxImagePixels is width times height of one image. Default: 40000000.
+	MaxImagePixels int64 `yaml:"max_image_pixels" max:"1000000000"`
+	// MaxImageSide is the longer side of one image, in pixels. Default: 16384.
+	MaxImageSide int64 `yaml:"max_image_side" max:"65535"`
+	// MaxTextBytes is the size of one text. Default: 1MiB.
+	MaxTextBytes Bytes `yaml:"max_text_bytes" max:"1GiB"`
+	// MaxJSONDepth is how deep arrays and objects may be nested. Default: 32.
+	MaxJSONDepth int64 `yaml:"max_json_depth" max:"512"`
+	// MaxInputs is the number of input tensors of a request. Default: 64.
+	MaxInputs int64 `yaml:"max_inputs" max:"4096"`
+	// MaxOutputs is the number of output tensors, asked for or returned. Default: 64.
+	MaxOutputs int64 `yaml:"max_outputs" max:"4096"`
+	// MaxRank is the number of dimensions of a tensor. Default: 8.
+	MaxRank int64 `yaml:"max_rank" max:"64"`
+	// MaxElements is the number of elements of a numeric tensor. Default: 67108864.
+	MaxElements int64 `yaml:"max_elements" max:"2147483647"`
+	// MaxBytesElements is the number of elements of a BYTES tensor. Default: 65536.
+	MaxBytesElements int64 `yaml:"max_bytes_elements" max:"2147483647"`
+	// MaxInflateRatio is how many times larger than its compressed form a body
+	// may be. Default: 100.
+	MaxInflateRatio int64 `yaml:"max_inflate_ratio" max:"1100"`
+	// MaxStreamsInFlight is the number of exchanges at the same time. Default: 256.
+	MaxStreamsInFlight int64 `yaml:"max_streams_in_flight" max:"1000000" reload:"restart"`
+	// MaxBytesInFlight is the memory reserved for the bodies of all exchanges
+	// together; at least max_body_bytes. Default: 1GiB.
+	MaxBytesInFlight Bytes `yaml:"max_bytes_in_flight" max:"1TiB" reload:"restart"`
+	// RequestTimeout is how long one exchange may take, from its first headers
+	// to its final answer, without the time in the model server. Default: 30s.
+	RequestTimeout Duration `yaml:"request_timeout" max:"1h"`
+}
+
+// Telemetry says where traces go. Metrics are always on the public address.
+type Telemetry struct {
+	// OTLPEndpoint is the URL of an OTLP receiver over gRPC, such as
+	// http://otel-collector:4317; empty: no traces. Default: empty.
+	OTLPEndpoint string `yaml:"otlp_endpoint" reload:"restart"`
+	// SampleRatio is the share of traces that begin in Weir and are recorded, from
+	// 0 to 1; a trace that began before Weir keeps its caller's choice. Default: 0.05.
+	SampleRatio float64 `yaml:"sample_ratio"`
+}
+
+// Keys are the secrets from which the keyed profiles draw.
+type Keys struct {
+	// SanitizeFile holds at least 32 random bytes, the same on all replicas;
+	// empty: random at each start. Default: empty.
+	SanitizeFile File `yaml:"sanitize_file"`
+	// Epoch is how long the draws stay the same; at least 1m. Default: 1d.
+	Epoch Duration `yaml:"epoch"`
+}
+
+// Log is Weir's own log.
+type Log struct {
+	// Level is the lowest level written: debug, info, warn or error. Default: info.
+	Level Level `yaml:"level"`
+}
+
+// State is what survives a restart.
+type State struct {
+	// Dir is the folder in which the state of the drift detectors is saved;
+	// empty: it is lost. Default: empty.
+	Dir Dir `yaml:"dir" reload:"restart"`
+}
+
+// Defaults hold for every model that does not say otherwise.
+type Defaults struct {
+	// Mode says whether rules act (enforce), are only recorded (shadow) or are not
+	// evaluated (off). Parsing, routes and limits hold in all modes. Default: enforce.
+	Mode Mode `yaml:"mode"`
+}
+
+// Default returns the configuration of a file that says nothing.
+func Default() *Config {
+	return &Config{
+		Listen:  "unix:///run/weir/extproc.sock",
+		Public:  ":9464",
+		Control: "127.0.0.1:9465",
+		Upstream: Upstream{
+			Dialect: Triton,
+			HTTP:    "http://127.0.0.1:8000",
+			GRPC:    "127.0.0.1:8001",
+			Timeout: 5 * second,
+		},
+		Limits: Limits{
+			MaxBodyBytes:       64 * mebibyte,
+			MaxResponseBytes:   64 * mebibyte,
+			MaxImageBytes:      25 * mebibyte,
+			MaxImagePixels:     40_000_000,
+			MaxImageSide:       16384,
+			MaxTextBytes:       mebibyte,
+			MaxJSONDepth:       32,
+			MaxInputs:          64,
+			MaxOutputs:         64,
+			MaxRank:            8,
+			MaxElements:        64 << 20,
+			MaxBytesElements:   64 << 10,
+			MaxInflateRatio:    100,
+			MaxStreamsInFlight: 256,
+			MaxBytesInFlight:   1024 * mebibyte,
+			RequestTimeout:     30 * second,
+		},
+		Telemetry: Telemetry{SampleRatio: 0.05},
+		Keys:      Keys{Epoch: day},
+		Log:       Log{Level: Info},
+		Defaults:  Defaults{Mode: Enforce},
+		source:    &source{contents: map[string][]byte{}},
+	}
+}

@@ -1,0 +1,140 @@
+package config
+
+import "weir/sanitize/tensor"
+
+// enum is a text of a closed list. Its names are lower case unless a standard
+// says otherwise.
+type enum interface{ names() []string }
+
+// Mode says whether rules act. After Load it is never empty.
+type Mode string
+
+// The modes, from the strictest.
+const (
+	Enforce Mode = "enforce" // rules act
+	Shadow  Mode = "shadow"  // rules are evaluated and recorded, values pass unchanged
+	Off     Mode = "off"     // rules are not evaluated
+)
+
+func (Mode) names() []string { return list(Enforce, Shadow, Off) }
+
+// Dialect is the form in which the model server gets requests.
+type Dialect string
+
+// Triton is KServe V2 with the binary tensor data extension.
+const Triton Dialect = "triton"
+
+func (Dialect) names() []string { return list(Triton) }
+
+// Level is a level of the log.
+type Level string
+
+// The levels of the log.
+const (
+	Debug Level = "debug"
+	Info  Level = "info"
+	Warn  Level = "warn"
+	Error Level = "error"
+)
+
+func (Level) names() []string { return list(Debug, Info, Warn, Error) }
+
+// InputKind says what an input holds.
+type InputKind string
+
+// The kinds of inputs.
+const (
+	Image  InputKind = "image"
+	Text   InputKind = "text"
+	Tensor InputKind = "tensor"
+	Opaque InputKind = "opaque"
+)
+
+func (InputKind) names() []string { return list(Image, Text, Tensor, Opaque) }
+
+// Profile is how thoroughly images are sanitised.
+type Profile string
+
+// The profiles, each of which includes the one before.
+const (
+	Strip    Profile = "strip"
+	Light    Profile = "light"
+	Standard Profile = "standard" // draws from the key
+)
+
+func (Profile) names() []string { return list(Strip, Light, Standard) }
+
+// Format is a file format of images.
+type Format string
+
+// The formats of images.
+const (
+	JPEG Format = "jpeg"
+	PNG  Format = "png"
+)
+
+func (Format) names() []string { return list(JPEG, PNG) }
+
+// Orientation says what becomes of the orientation mark of an image (Exif tag 0x0112).
+type Orientation string
+
+// The treatments of the orientation mark.
+const (
+	Keep  Orientation = "keep"  // the mark stays, in canonical form
+	Apply Orientation = "apply" // the pixels are turned and the mark goes
+)
+
+func (Orientation) names() []string { return list(Keep, Apply) }
+
+// Datatype is a datatype of the KServe V2 protocol.
+type Datatype string
+
+func (Datatype) names() []string {
+	var names []string
+	for d := tensor.Bool; d <= tensor.BF16; d++ {
+		names = append(names, d.String())
+	}
+	return names
+}
+
+// NotFinite says what becomes of a tensor that holds NaN or infinity.
+type NotFinite string
+
+// The treatments of NaN and infinity.
+const (
+	Refuse NotFinite = "refuse"
+	Allow  NotFinite = "allow"
+)
+
+func (NotFinite) names() []string { return list(Refuse, Allow) }
+
+// OutputKind says what an output holds.
+type OutputKind string
+
+// The kinds of outputs.
+const (
+	Probabilities OutputKind = "probabilities" // the last dimension are the classes
+	ClassLabels   OutputKind = "labels"        // names of classes in a BYTES tensor
+	Numbers       OutputKind = "tensor"        // any numbers
+)
+
+func (OutputKind) names() []string { return list(Probabilities, ClassLabels, Numbers) }
+
+// Action is what a finding of a check does to the response.
+type Action string
+
+// The actions, from the strictest.
+const (
+	Block Action = "block" // the client gets an error instead
+	Flag  Action = "flag"  // the response is marked in its headers
+)
+
+func (Action) names() []string { return list(Block, Flag) }
+
+func list[T ~string](values ...T) []string {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = string(v)
+	}
+	return names
+}
