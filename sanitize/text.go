@@ -132,8 +132,8 @@ func settle(text []byte, strict bool, found *findings) ([]byte, error) {
 		form = norm.NFKC
 	}
 	for range maxTextPasses {
-		scan := textScan{src: text, strict: strict, found: found}
-		out, removed := scan.run()
+		scan := textScan{src: text, strict: strict}
+		out, removed := scan.run(found)
 		if scan.unnormalised {
 			normal := form.Bytes(out)
 			if !bytes.Equal(normal, out) {

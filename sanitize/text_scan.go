@@ -19,7 +19,6 @@ const (
 type textScan struct {
 	src    []byte
 	strict bool
-	found  *findings
 
 	dst      []byte // the output before src[from:], nil until something changes
 	from     int
@@ -41,8 +40,8 @@ type glyph struct {
 }
 
 // run returns the cleaned text, src itself if there is nothing to clean, and
-// whether anything was removed or replaced.
-func (s *textScan) run() (out []byte, changed bool) {
+// whether anything was removed or replaced, which it adds to found.
+func (s *textScan) run(found *findings) (out []byte, changed bool) {
 	for i := 0; i < len(s.src); {
 		if n := plainSpan(s.src[i:]); n > 0 {
 			s.keepPlain(s.src[i : i+n])
@@ -55,7 +54,8 @@ func (s *textScan) run() (out []byte, changed bool) {
 		if kept {
 			s.keep(g)
 		} else {
-			s.found.add(key, size)
+			found.add(key, size)
+			found.renormalised = found.renormalised || instead != ""
 			s.replace(i, size, instead)
 		}
 		i += size
@@ -80,7 +80,6 @@ func (s *textScan) replace(i, size int, instead string) {
 	s.from = i + size
 	for _, r := range instead {
 		s.keep(glyph{r, unicode.Lookup(r)})
-		s.found.renormalised = true
 	}
 }
 
