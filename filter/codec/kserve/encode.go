@@ -1,0 +1,204 @@
+package kserve
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"weir/filter/codec"
+	"weir/sanitize/tensor"
+)
+
+// EncodeRequest writes the canonical form of a request: a JSON header with a
+// fixed order of keys, then every input binary, in order, with its size said.
+// It asks for the named outputs in binary form, for all of them if outputs is
+// empty. A request that no DecodeRequest returns is refused.
+func (c *Codec) EncodeRequest(request *codec.Request, outputs []string) (*codec.Message, error) {
+	if err := c.checkRequest(request, outputs); err != nil {
+		return nil, err
+	}
+	w := make([]byte, 0, 512)
+	w = append(w, '{')
+	if request.ID != "" {
+		w = append(appendString(append(w, `"id":`...), request.ID), ',')
+	}
+	w = append(w, `"parameters":{`...)
+	w, err := appendParameters(w, request.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	if len(request.Parameters) > 0 {
+		w = append(w, ',')
+	}
+	w = append(w, `"binary_data_output":true},"inputs":[`...)
+	size := 0
+	for i := range request.Inputs {
+		input := &request.Inputs[i].Tensor
+		w = appendTensorHead(appendComma(w, i), input, true)
+		w = appendBinarySize(w, len(input.Data))
+		size += len(input.Data)
+	}
+	w = append(w, ']')
+	for i, name := range outputs {
+		if i == 0 {
+			w = append(w, `,"outputs":[`...)
+		}
+		w = appendString(append(appendComma(w, i), `{"name":`...), name)
+		w = append(w, `,"parameters":{"binary_data":true}}`...)
+		if i == len(outputs)-1 {
+			w = append(w, ']')
+		}
+	}
+	w = append(w, '}')
+	body := append(make([]byte, 0, len(w)+size), w...)
+	for i := range request.Inputs {
+		body = append(body, request.Inputs[i].Data...)
+	}
+	return message(body, len(w)), nil
+}
+
+// checkRequest holds that what a sanitiser or a caller made of a request can
+// still be said in one way.
+func (c *Codec) checkRequest(request *codec.Request, outputs []string) error {
+	if request.ID != "" {
+		if err := checkName(request.ID, &c.limits, "the id"); err != nil {
+			return err
+		}
+	}
+	names := make([]string, len(request.Inputs))
+	for i := range request.Inputs {
+		input := &request.Inputs[i]
+		names[i] = input.Name
+		if err := checkName(input.Name, &c.limits, "a tensor name"); err != nil {
+			return err
+		}
+		if err := input.Validate(); err != nil {
+			return codec.Refuse(codec.InputDataInvalid, "%v", err)
+		}
+		if len(input.Parameters) > 0 {
+			return codec.Refuse(codec.ParameterInvalid, "input %q has parameters", input.Name)
+		}
+	}
+	if i := duplicate(names); i >= 0 {
+		return codec.Refuse(codec.InputDuplicate, "input %q stands twice", names[i])
+	}
+	for _, name := range outputs {
+		if err := checkName(name, &c.limits, "an output name"); err != nil {
+			return err
+		}
+	}
+	if i := duplicate(outputs); i >= 0 {
+		return codec.Refuse(codec.OutputDuplicate, "output %q stands twice", outputs[i])
+	}
+	for _, parameter := range request.Parameters {
+		if err := checkName(parameter.Name, &c.limits, "a parameter name"); err != nil {
+			return err
+		}
+		if err := checkRequestParameter(parameter.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// message wraps a body whose first jsonBytes are JSON and the rest tensors.
+func message(body []byte, jsonBytes int) *codec.Message {
+	return &codec.Message{
+		Headers: codec.Headers{
+			{Name: "content-type", Value: "application/octet-stream"},
+			{Name: "content-length", Value: strconv.Itoa(len(body))},
+			{Name: headerLengthName, Value: strconv.Itoa(jsonBytes)},
+		},
+		Body: body,
+	}
+}
+
+func appendComma(w []byte, i int) []byte {
+	if i > 0 {
+		return append(w, ',')
+	}
+	return w
+}
+
+// appendTensorHead opens the object of a tensor and writes all but its data.
+// Triton writes the datatype of an output before its shape, clients write the
+// shape of an input first.
+func appendTensorHead(w []byte, t *tensor.Tensor, shapeFirst bool) []byte {
+	w = appendString(append(w, `{"name":`...), t.Name)
+	if shapeFirst {
+		w = appendShape(append(w, `,"shape":`...), t.Shape)
+	}
+	w = append(append(append(w, `,"datatype":"`...), t.DataType.String()...), '"')
+	if !shapeFirst {
+		w = appendShape(append(w, `,"shape":`...), t.Shape)
+	}
+	return w
+}
+
+// appendBinarySize closes the object of a binary tensor.
+func appendBinarySize(w []byte, size int) []byte {
+	w = strconv.AppendInt(append(w, `,"parameters":{"binary_data_size":`...), int64(size), 10)
+	return append(w, `}}`...)
+}
+
+func appendShape(w []byte, shape []int64) []byte {
+	w = append(w, '[')
+	for i, d := range shape {
+		w = strconv.AppendInt(appendComma(w, i), d, 10)
+	}
+	return append(w, ']')
+}
+
+// appendParameters writes the members of a parameters object.
+func appendParameters(w []byte, list []codec.Parameter) ([]byte, error) {
+	for i, parameter := range list {
+		w = append(appendString(appendComma(w, i), parameter.Name), ':')
+		switch value := parameter.Value.(type) {
+		case string:
+			if !utf8.ValidString(value) || strings.IndexByte(value, 0) >= 0 {
+				return nil, codec.Refuse(codec.ParameterInvalid, "a parameter is not text")
+			}
+			w = appendString(w, value)
+		case bool:
+			w = strconv.AppendBool(w, value)
+		case int64:
+			w = strconv.AppendInt(w, value, 10)
+		case uint64:
+			w = strconv.AppendUint(w, value, 10)
+		case float64:
+			if math.IsNaN(value) || math.IsInf(value, 0) {
+				return nil, codec.Refuse(codec.ParameterInvalid, "a parameter is not a finite number")
+			}
+			w = appendFloat(w, value)
+		default:
+			return nil, codec.Refuse(codec.ParameterInvalid, "a parameter has the Go type %T", value)
+		}
+	}
+	return w, nil
+}
+
+// appendString writes a JSON string byte for byte as RapidJSON's Writer does:
+// only quotes, backslashes and C0 characters are escaped. Callers check UTF-8.
+func appendString[T string | []byte](w []byte, s T) []byte {
+	w = append(w, '"')
+	start := 0
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
+			w = appendEscape(append(w, s[start:i]...), c)
+			start = i + 1
+		}
+	}
+	return append(append(w, s[start:]...), '"')
+}
+
+// escapes are the one-letter escapes that RapidJSON writes.
+var escapes = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+
+func appendEscape(w []byte, c byte) []byte {
+	if e := escapes[c]; e != 0 {
+		return append(w, '\\', e)
+	}
+	return fmt.Appendf(w, "\\u%04X", c)
+}

@@ -1,0 +1,110 @@
+package kserve
+
+import (
+	"strconv"
+	"strings"
+
+	"weir/filter/codec"
+)
+
+// The header that says where the JSON ends and binary tensors begin
+// (extension_binary_data.md).
+const headerLengthName = "inference-header-content-length"
+
+// single returns the value of a header that may stand once; ok is false if it is
+// absent.
+func single(headers codec.Headers, name string) (value string, ok bool, err error) {
+	value, lines := headers.Get(name)
+	if lines > 1 {
+		return "", false, codec.Refuse(codec.HeaderDuplicate, "%s stands %d times", name, lines)
+	}
+	return value, lines == 1, nil
+}
+
+// length reads a length header, 1*DIGIT; ok is false if it is absent. most is
+// what it may say at most.
+func length(headers codec.Headers, name string, most int) (n int, ok bool, err error) {
+	value, ok, err := single(headers, name)
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	for i := range len(value) {
+		if value[i] < '0' || value[i] > '9' {
+			return 0, false, codec.Refuse(codec.HeaderInvalid, "%s is not a decimal number", name)
+		}
+	}
+	n, err = strconv.Atoi(value)
+	if err != nil || n > most {
+		return 0, false, codec.Refuse(codec.HeaderInvalid, "%s is empty or more than the body holds", name)
+	}
+	return n, true, nil
+}
+
+// framing checks the headers that say how the body is delimited. A body reaches
+// the codec whole, so a transfer coding or another length means that somebody
+// on the way read it differently.
+func framing(headers codec.Headers, body []byte) error {
+	if _, lines := headers.Get("transfer-encoding"); lines > 0 {
+		return codec.Refuse(codec.HeaderInvalid, "transfer-encoding is not accepted")
+	}
+	n, ok, err := length(headers, "content-length", len(body))
+	if err != nil {
+		return err
+	}
+	if ok && n != len(body) {
+		return codec.Refuse(codec.HeaderInvalid, "content-length is not the length of the body")
+	}
+	return nil
+}
+
+// contentCoding returns the coding of a body: exactly one of Triton's names,
+// case-sensitive, on one line.
+func contentCoding(headers codec.Headers) (codec.Coding, error) {
+	value, ok, err := single(headers, "content-encoding")
+	if err != nil || !ok {
+		return codec.Identity, err
+	}
+	switch coding := codec.Coding(value); coding {
+	case codec.Identity, codec.Gzip, codec.Deflate:
+		return coding, nil
+	}
+	return "", codec.Refuse(codec.EncodingUnsupported, "content-encoding must be gzip, deflate or identity")
+}
+
+// acceptedCoding chooses the coding of the answer as Triton does: the one of
+// identity, deflate and gzip that has the highest weight, the first of equal
+// ones; identity if there is none. Other codings and "*" do not count.
+func acceptedCoding(headers codec.Headers) codec.Coding {
+	chosen, highest := codec.Identity, 0.0
+	for i := range headers {
+		if headers[i].Name != "accept-encoding" {
+			continue
+		}
+		for item := range strings.SplitSeq(headers[i].Value, ",") {
+			coding, weight := weighted(item)
+			if weight > highest {
+				chosen, highest = coding, weight
+			}
+		}
+	}
+	return chosen
+}
+
+// weighted reads one item of accept-encoding (RFC 9110 §12.5.3). The weight is 0
+// for what is unknown or malformed.
+func weighted(item string) (codec.Coding, float64) {
+	name, parameter, hasWeight := strings.Cut(item, ";")
+	coding := codec.Coding(strings.ToLower(strings.Trim(name, " \t")))
+	if coding != codec.Identity && coding != codec.Gzip && coding != codec.Deflate {
+		return "", 0
+	}
+	if !hasWeight {
+		return coding, 1
+	}
+	value, ok := strings.CutPrefix(strings.ToLower(strings.Trim(parameter, " \t")), "q=")
+	weight, err := strconv.ParseFloat(value, 64)
+	if !ok || err != nil || len(value) > len("0.000") || !(weight >= 0 && weight <= 1) {
+		return "", 0
+	}
+	return coding, weight
+}

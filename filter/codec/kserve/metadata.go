@@ -1,0 +1,120 @@
+package kserve
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"weir/sanitize/tensor"
+)
+
+// Metadata is what a model server says of a model: the answer to
+// GET /v2/models/{model}. It is read from Weir's own call, not from a client.
+type Metadata struct {
+	Name     string
+	Versions []string // those that are served
+	Platform string
+	Inputs   []TensorMetadata
+	Outputs  []TensorMetadata
+}
+
+// TensorMetadata is the signature of one tensor.
+type TensorMetadata struct {
+	Name     string
+	DataType tensor.DataType
+	Shape    []int64 // with the batch dimension, if there is one; -1 is any size
+}
+
+// ParseMetadata parses the metadata of a model. It fails if a tensor has no name,
+// a name stands twice, or a datatype or dimension is not one of the V2 protocol.
+func ParseMetadata(body []byte) (Metadata, error) {
+	var wire struct {
+		Name     string       `json:"name"`
+		Versions []string     `json:"versions"`
+		Platform string       `json:"platform"`
+		Inputs   []wireTensor `json:"inputs"`
+		Outputs  []wireTensor `json:"outputs"`
+	}
+	if err := json.Unmarshal(body, &wire); err != nil {
+		return Metadata{}, fmt.Errorf("model metadata: %w", err)
+	}
+	if wire.Name == "" {
+		return Metadata{}, fmt.Errorf("model metadata: no name")
+	}
+	m := Metadata{Name: wire.Name, Versions: wire.Versions, Platform: wire.Platform}
+	var err error
+	if m.Inputs, err = signature(wire.Inputs); err != nil {
+		return Metadata{}, fmt.Errorf("metadata of model %q: inputs: %w", m.Name, err)
+	}
+	if m.Outputs, err = signature(wire.Outputs); err != nil {
+		return Metadata{}, fmt.Errorf("metadata of model %q: outputs: %w", m.Name, err)
+	}
+	return m, nil
+}
+
+type wireTensor struct {
+	Name     string  `json:"name"`
+	DataType string  `json:"datatype"`
+	Shape    []int64 `json:"shape"`
+}
+
+func signature(list []wireTensor) ([]TensorMetadata, error) {
+	var names []string
+	tensors := make([]TensorMetadata, len(list))
+	for i, t := range list {
+		d, err := tensor.ParseDataType(t.DataType)
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+		for _, dimension := range t.Shape {
+			if dimension < -1 {
+				return nil, fmt.Errorf("tensor %q: dimension %d", t.Name, dimension)
+			}
+		}
+		tensors[i] = TensorMetadata{t.Name, d, t.Shape}
+		names = append(names, t.Name)
+	}
+	for i, name := range names {
+		if name == "" {
+			return nil, fmt.Errorf("tensor %d has no name", i)
+		}
+	}
+	if i := duplicate(names); i >= 0 {
+		return nil, fmt.Errorf("tensor %q stands twice", names[i])
+	}
+	return tensors, nil
+}
+
+// ModelConfig is what Weir reads of Triton's model configuration, the answer to
+// GET /v2/models/{model}/config (model_config.proto).
+type ModelConfig struct {
+	MaxBatchSize   int      // 0: the first dimension is not a batch
+	OptionalInputs []string // inputs that a request may leave out
+	Decoupled      bool     // the model may answer a request not once, but any number of times
+}
+
+// ParseConfig parses a model configuration.
+func ParseConfig(body []byte) (ModelConfig, error) {
+	var wire struct {
+		MaxBatchSize int `json:"max_batch_size"`
+		Inputs       []struct {
+			Name     string `json:"name"`
+			Optional bool   `json:"optional"`
+		} `json:"input"`
+		Transaction struct {
+			Decoupled bool `json:"decoupled"`
+		} `json:"model_transaction_policy"`
+	}
+	if err := json.Unmarshal(body, &wire); err != nil {
+		return ModelConfig{}, fmt.Errorf("model configuration: %w", err)
+	}
+	if wire.MaxBatchSize < 0 {
+		return ModelConfig{}, fmt.Errorf("model configuration: max_batch_size %d", wire.MaxBatchSize)
+	}
+	config := ModelConfig{MaxBatchSize: wire.MaxBatchSize, Decoupled: wire.Transaction.Decoupled}
+	for _, input := range wire.Inputs {
+		if input.Optional {
+			config.OptionalInputs = append(config.OptionalInputs, input.Name)
+		}
+	}
+	return config, nil
+}

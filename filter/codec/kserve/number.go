@@ -1,0 +1,215 @@
+package kserve
+
+import (
+	"math"
+	"strconv"
+
+	"weir/filter/codec"
+)
+
+// maxNumberBytes bounds a number token; the longest shortest form of a float64
+// has 24 bytes, exact decimal expansions of a float32 fewer than 160.
+const maxNumberBytes = 160
+
+// number is one JSON number token: sign, up to 19 significant digits as an
+// integer, and the power of ten to multiply it by.
+type number struct {
+	token    []byte // a view into the source
+	mantissa uint64
+	exponent int
+	negative bool
+	integer  bool // neither fraction nor exponent
+	exact    bool // mantissa and exponent hold the whole value
+}
+
+// maxDigits is the number of decimal digits that always fit a uint64.
+const maxDigits = 19
+
+// number reads a number by the grammar of RFC 8259 §6.
+func (s *scanner) number() (n number, err error) {
+	src, i := s.src, s.pos
+	n.integer = true
+	if i < len(src) && src[i] == '-' {
+		n.negative = true
+		i++
+	}
+	first := i
+	for i < len(src) && src[i]-'0' <= 9 {
+		n.mantissa = n.mantissa*10 + uint64(src[i]-'0')
+		i++
+	}
+	digits := i - first
+	if digits == 0 || digits > 1 && src[first] == '0' {
+		return n, s.malformed("expected a number")
+	}
+	if i < len(src) && src[i] == '.' {
+		n.integer = false
+		i++
+		point := i
+		for i < len(src) && src[i]-'0' <= 9 {
+			n.mantissa = n.mantissa*10 + uint64(src[i]-'0')
+			i++
+		}
+		if i == point {
+			return n, s.malformed("number without digits after the point")
+		}
+		n.exponent = point - i
+		digits += i - point
+	}
+	if digits > maxDigits {
+		digits = significant(src[first:i])
+	}
+	n.exact = digits <= maxDigits
+	if i < len(src) && src[i]|0x20 == 'e' {
+		n.integer = false
+		power, next, ok := exponent(src, i+1)
+		if !ok {
+			return n, s.malformed("number without digits in its exponent")
+		}
+		n.exponent += power
+		i = next
+	}
+	if i-s.pos > maxNumberBytes {
+		return n, codec.Refuse(codec.JSONTooLarge, "a number has more than %d bytes", maxNumberBytes)
+	}
+	n.token = src[s.pos:i]
+	s.pos = i
+	return n, nil
+}
+
+// significant counts the digits of an unsigned decimal without leading zeros.
+func significant(decimal []byte) (digits int) {
+	for _, c := range decimal {
+		if c != '.' && (c != '0' || digits > 0) {
+			digits++
+		}
+	}
+	return digits
+}
+
+// exponent reads an optional sign and digits; its value is capped where every
+// float64 has long been 0 or infinite.
+func exponent(src []byte, i int) (power, next int, ok bool) {
+	negative := false
+	if i < len(src) && (src[i] == '+' || src[i] == '-') {
+		negative = src[i] == '-'
+		i++
+	}
+	first := i
+	for i < len(src) && src[i]-'0' <= 9 {
+		power = min(power*10+int(src[i]-'0'), 1<<20)
+		i++
+	}
+	if negative {
+		power = -power
+	}
+	return power, i, i > first
+}
+
+func outOfRange(datatype string) error {
+	return codec.Refuse(codec.NumberOutOfRange, "a number is not within the range of %s", datatype)
+}
+
+// unsigned returns the value of an integer token that is at most most.
+func (n *number) unsigned(most uint64, datatype string) (uint64, error) {
+	if !n.integer {
+		return 0, codec.Refuse(codec.InputDataInvalid, "%s takes integers without point or exponent", datatype)
+	}
+	value := n.mantissa
+	if !n.exact {
+		var err error
+		if value, err = strconv.ParseUint(string(n.token), 10, 64); err != nil {
+			return 0, outOfRange(datatype)
+		}
+	}
+	if value > most || n.negative && value != 0 {
+		return 0, outOfRange(datatype)
+	}
+	return value, nil
+}
+
+// signed returns the value of an integer token from -most-1 to most.
+func (n *number) signed(most int64, datatype string) (int64, error) {
+	magnitude := *n
+	magnitude.negative = false
+	bound := uint64(most)
+	if n.negative {
+		bound++
+	}
+	if !n.exact {
+		return 0, outOfRange(datatype) // 20 digits are above every int64
+	}
+	value, err := magnitude.unsigned(bound, datatype)
+	if n.negative {
+		return -int64(value), err
+	}
+	return int64(value), err
+}
+
+// exactPowers are the powers of ten that a float64 holds exactly.
+var exactPowers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
+	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
+
+// scaled returns mantissa × 10^exponent with at most two roundings, if one exact
+// power of ten is enough for it.
+func (n *number) scaled() (value float64, ok bool) {
+	value = float64(n.mantissa)
+	switch e := n.exponent; {
+	case !n.exact || e < -22 || e > 22:
+		return 0, false
+	case e < 0:
+		value /= exactPowers[-e]
+	default:
+		value *= exactPowers[e]
+	}
+	// The integer token -0 is +0, as it is for RapidJSON, which reads integers first.
+	if n.negative && !(n.integer && n.mantissa == 0) {
+		value = -value
+	}
+	return value, true
+}
+
+// float64 returns the float64 nearest to the number. A number beyond the range
+// is refused, one too small for it is 0.
+func (n *number) float64() (float64, error) {
+	// Both factors exact, one rounding: W. Clinger, How to Read Floating Point
+	// Numbers Accurately, 1990.
+	if n.mantissa <= 1<<53 {
+		if value, ok := n.scaled(); ok {
+			return value, nil
+		}
+	}
+	value, err := strconv.ParseFloat(string(n.token), 64)
+	if err != nil {
+		return 0, outOfRange("FP64")
+	}
+	return value, nil
+}
+
+// float32 returns float32(n.float64()), the two roundings that Triton makes.
+// A number that they take to infinity is refused.
+func (n *number) float32() (float32, error) {
+	value, ok := n.scaled()
+	if !ok || !roundsAlike(value) {
+		var err error
+		if value, err = n.float64(); err != nil {
+			return 0, outOfRange("FP32")
+		}
+	}
+	single := float32(value)
+	if math.IsInf(float64(single), 0) {
+		return 0, outOfRange("FP32")
+	}
+	return single, nil
+}
+
+// roundsAlike reports whether all float64 within 4 units in the last place of
+// value round to the same float32. That covers the two roundings of scaled,
+// which are off by less than 2 units: only near the middle between two float32,
+// or where float32 is subnormal, must the value be exact.
+func roundsAlike(value float64) bool {
+	const dropped = 52 - 23 // bits of a float64 mantissa that a float32 lacks
+	bits := math.Float64bits(value)
+	middle := int64(bits&(1<<dropped-1)) - 1<<(dropped-1)
+	return (middle < -4 || middle > 4) && (value == 0 || math.Abs(value) >= 0x1p-126)
+}

@@ -1,0 +1,114 @@
+package kserve
+
+import (
+	"errors"
+
+	"weir/filter/codec"
+)
+
+// DecodeResponse parses the model server's answer to a canonical request: every
+// output binary, no content coding. The outputs are views into body. All reasons
+// are ResponseMalformed or ResponseTooLarge.
+func (c *Codec) DecodeResponse(headers codec.Headers, body []byte) (*codec.Response, error) {
+	if len(body) > c.limits.MaxResponseBytes {
+		return nil, codec.Refuse(codec.ResponseTooLarge, "the answer has more than %d bytes", c.limits.MaxResponseBytes)
+	}
+	response, err := c.decodeResponse(headers, body)
+	if err != nil {
+		return nil, malformedResponse(err)
+	}
+	return response, nil
+}
+
+// malformedResponse keeps the detail of a refusal and says whose fault it is.
+func malformedResponse(err error) error {
+	var refusal *codec.Refusal
+	if !errors.As(err, &refusal) {
+		return codec.Refuse(codec.ResponseMalformed, "%v", err)
+	}
+	reason := codec.ResponseMalformed
+	if refusal.Reason == codec.OutputsTooMany || refusal.Reason == codec.JSONTooLarge {
+		reason = codec.ResponseTooLarge
+	}
+	return codec.Refuse(reason, "the model server's answer: %s", refusal.Detail)
+}
+
+func (c *Codec) decodeResponse(headers codec.Headers, body []byte) (*codec.Response, error) {
+	if err := framing(headers, body); err != nil {
+		return nil, err
+	}
+	coding, err := contentCoding(headers)
+	if err != nil || coding != codec.Identity {
+		return nil, codec.Refuse(codec.EncodingUnsupported, "it has a content coding that was not asked for")
+	}
+	jsonBytes, ok, err := length(headers, headerLengthName, len(body))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		jsonBytes = len(body)
+	}
+	response := &codec.Response{}
+	p := c.parser(body[:jsonBytes])
+	outputs, err := p.response(response)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.end(); err != nil {
+		return nil, err
+	}
+	if err := attach(outputs, body[jsonBytes:]); err != nil {
+		return nil, err
+	}
+	for i := range outputs {
+		response.Outputs = append(response.Outputs, outputs[i].Tensor)
+	}
+	return response, nil
+}
+
+// response reads the JSON of a response, into r all but the outputs.
+func (p *parser) response(r *codec.Response) (outputs []part, err error) {
+	err = p.object("the answer", func(key string) (err error) {
+		switch key {
+		case "id":
+			r.ID, err = p.id()
+		case "model_name":
+			r.Model, err = p.name("a model name")
+		case "model_version":
+			r.Version, err = p.name("a model version")
+		case "parameters":
+			r.Parameters, err = p.parameters(func(string) (bool, error) { return false, nil })
+		case "outputs":
+			outputs, err = p.responseOutputs()
+		default:
+			err = unknownKey("the answer")
+		}
+		return err
+	})
+	if err == nil && (r.Model == "" || outputs == nil) {
+		err = codec.Refuse(codec.JSONMalformed, "model_name or outputs are missing")
+	}
+	return outputs, err
+}
+
+func (p *parser) responseOutputs() (outputs []part, err error) {
+	outputs = []part{}
+	var names []string
+	err = p.array("a list of outputs", func(i int) error {
+		if i >= p.limits.MaxOutputs {
+			return codec.Refuse(codec.OutputsTooMany, "more than %d outputs", p.limits.MaxOutputs)
+		}
+		output, err := p.part()
+		if err == nil && output.binarySize < 0 && output.elements > 0 {
+			err = codec.Refuse(codec.InputDataInvalid, "output %q is not binary", output.Name)
+		}
+		outputs, names = append(outputs, output), append(names, output.Name)
+		return err
+	})
+	if err == nil {
+		if i := duplicate(names); i >= 0 {
+			err = codec.Refuse(codec.OutputDuplicate, "output %q stands twice", names[i])
+		}
+	}
+	return outputs, err
+}
