@@ -8,7 +8,7 @@ LOGS := .run/log
 FUZZTIME ?= 5m
 
 # Packages with tests that need the parts that "make deps" installs.
-E2E = $(shell grep -rl --include='*_test.go' '^//go:build e2e' --exclude-dir='.*' . | xargs -r -n1 dirname | sort -u)
+E2E = $(shell grep -rl --include='*_test.go' '^//go:build e2e' --exclude-dir='.?*' . | xargs -r -n1 dirname | sort -u)
 
 .PHONY: help
 help: ## list the targets
@@ -41,10 +41,12 @@ test: deps format vet ## everything: fast tests with the race detector, then end
 .PHONY: nightly
 nightly: test ## everything, then each fuzz target for FUZZTIME (5m)
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, names[i]; n = 0}' | \
+	{ status=0; \
 	while read -r package name; do \
 		echo "fuzz $$package $$name"; \
-		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package"; \
-	done
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" || status=1; \
+	done; \
+	exit $$status; }
 
 .PHONY: format
 format: # fails when a file is not formatted

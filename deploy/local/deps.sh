@@ -50,26 +50,20 @@ missing_packages() {
 # Alertmanager would take ports 9090 and 9093 of the machine, now and at its
 # next boot.
 install_packages() {
-	local policy=/usr/sbin/policy-rc.d ours=no status=0 name
+	export DEBIAN_FRONTEND=noninteractive
+	local wait=(-o DPkg::Lock::Timeout=300) policy=/usr/sbin/policy-rc.d status=0 name
 	if [[ ! -e $policy ]]; then
-		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
-		ours=yes
+		trap "rm -f $policy" EXIT
+		printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" || return
 	fi
-	apt_install "$@" || status=$?
-	if [[ $ours == yes ]]; then rm -f "$policy"; fi
+	apt-get "${wait[@]}" update || true # what is known already may do
+	apt-get "${wait[@]}" install -y --no-install-recommends "$@" || status=$?
 	if command -v systemctl >/dev/null; then
 		for name in "$@"; do
 			case $name in prometheus*) systemctl disable "$name" || true ;; esac
 		done
 	fi
 	return "$status"
-}
-
-apt_install() {
-	export DEBIAN_FRONTEND=noninteractive
-	local wait=(-o DPkg::Lock::Timeout=300)
-	apt-get "${wait[@]}" update &&
-		apt-get "${wait[@]}" install -y --no-install-recommends "$@"
 }
 
 make_venv() {
