@@ -70,4 +70,3 @@ func feed(d *Detector, rng *rand.Rand, n int, populations []population) {
 	d.state.BlockSamples += int64(n)
 	d.state.Samples += int64(n)
 }
-
