@@ -69,9 +69,8 @@ func (f *Feature) Label(i int) string {
 // numericLabel shows six digits of an edge; the file has all of them. Edges next
 // to each other enclose a single value.
 func numericLabel(edges []float64, i int) string {
-	open := i+1 < len(edges) && adjacent(edges[i], edges[i+1])
 	switch {
-	case i == 0 && open:
+	case i == 0 && len(edges) > 1 && adjacent(edges[0], edges[1]):
 		return fmt.Sprintf("< %.6g", edges[1])
 	case i == 0:
 		return fmt.Sprintf("<= %.6g", edges[0])
@@ -79,8 +78,6 @@ func numericLabel(edges []float64, i int) string {
 		return fmt.Sprintf("> %.6g", edges[i-1])
 	case adjacent(edges[i-1], edges[i]):
 		return fmt.Sprintf("= %.6g", edges[i])
-	case open:
-		return fmt.Sprintf("(%.6g, %.6g)", edges[i-1], edges[i+1])
 	}
 	return fmt.Sprintf("(%.6g, %.6g]", edges[i-1], edges[i])
 }

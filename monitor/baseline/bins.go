@@ -20,14 +20,15 @@ func numericFeature(name string, values []float64, samples int64) Feature {
 }
 
 // quantileEdges returns the inner quantiles of the sorted values. A quantile that
-// lies on a value with at least least samples gets an edge on either side, so
-// that this value is a bin of its own.
+// lies on a value with at least least samples also gets an edge at the next lower
+// value, so that of the samples only this value is in the bin.
 func quantileEdges(sorted []float64, least int64) []float64 {
 	var edges []float64
 	for i := 1; i < quantiles; i++ {
 		v := sorted[(i*len(sorted)+quantiles-1)/quantiles-1]
-		if n := countUpTo(sorted, v) - countUpTo(sorted, before(v)); n >= least {
-			edges = append(edges, before(v))
+		below := countUpTo(sorted, before(v))
+		if below > 0 && countUpTo(sorted, v)-below >= least {
+			edges = append(edges, sorted[below-1])
 		}
 		edges = append(edges, v)
 	}

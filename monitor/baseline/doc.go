@@ -8,8 +8,8 @@
 // falls into exactly one bin of every feature:
 //
 //   - A numeric feature has the half-open bins (-Inf, e0], (e0, e1] … (en, +Inf).
-//     The edges are the deciles of the samples; a value that alone holds a
-//     [MinShare] or more gets a bin of its own; bins below MinShare are joined
+//     The edges are the deciles of the samples; a decile that alone holds
+//     [MinShare] or more shares its bin with no other value that was seen; bins below MinShare are joined
 //     to their smaller neighbour. A feature that is constant, or nearly so, has
 //     three bins: below, at and above its commonest value.
 //   - A categorical feature has one bin for each category with at least MinShare

@@ -143,7 +143,7 @@ func drive(t *testing.T, tel *Telemetry, clk *clock) {
 			Streams: 3, InFlightBytes: 1 << 20, MonitorDropped: 5,
 			Models: []ModelStatus{
 				{Model: "traffic-sign", UpstreamReady: true, BaselineCreated: created,
-					Drift: []DriftLevel{{Group: "output", Ratio: .125}}},
+					Drift: []DriftLevel{{Group: "outputs", Ratio: .125}}},
 				{Model: "echo"},
 			},
 		}
@@ -213,7 +213,7 @@ func exchange(t *testing.T, tel *Telemetry, clk *clock) {
 
 func alarm() DriftAlarm {
 	return DriftAlarm{
-		Model: "traffic-sign", Version: "1", Group: "output", Feature: "confidence",
+		Model: "traffic-sign", Version: "1", Group: "outputs", Feature: "confidence",
 		BaselineID: "sha256:77", Statistic: 270000, Threshold: 259200,
 		Bins:     []string{"below 0.9", "0.9 to 0.99", "above 0.99"},
 		Baseline: []float64{.05, .25, .7}, Current: []float64{.4, .35, .25},
