@@ -67,28 +67,39 @@ type Limits struct {
 	MaxImageSide int64 `yaml:"max_image_side" max:"65535"`
 	// MaxTextBytes is the size of one text. Default: 1MiB.
 	MaxTextBytes Bytes `yaml:"max_text_bytes" max:"1GiB"`
-	// MaxJSONDepth is how deep arrays and objects may be nested. Default: 32.
-	MaxJSONDepth int64 `yaml:"max_json_depth" max:"512"`
+	// MaxJSONHeaderBytes is the size of the JSON in front of binary tensors. Default: 1MiB.
+	MaxJSONHeaderBytes Bytes `yaml:"max_json_header_bytes" max:"1GiB"`
+	// MaxJSONDepth is how deep arrays and objects may be nested; at least
+	// max_rank + 3. Default: 32.
+	MaxJSONDepth int64 `yaml:"max_json_depth" max:"1000"`
+	// MaxNameBytes is the size of the name of a tensor or parameter. Default: 256.
+	MaxNameBytes int64 `yaml:"max_name_bytes" max:"65536"`
+	// MaxParameters is the number of parameters of a request or tensor. Default: 64.
+	MaxParameters int64 `yaml:"max_parameters" max:"1024"`
 	// MaxInputs is the number of input tensors of a request. Default: 64.
 	MaxInputs int64 `yaml:"max_inputs" max:"4096"`
 	// MaxOutputs is the number of output tensors, asked for or returned. Default: 64.
 	MaxOutputs int64 `yaml:"max_outputs" max:"4096"`
-	// MaxRank is the number of dimensions of a tensor. Default: 8.
+	// MaxRank is the number of dimensions of a tensor. Default: 16.
 	MaxRank int64 `yaml:"max_rank" max:"64"`
 	// MaxElements is the number of elements of a numeric tensor. Default: 67108864.
 	MaxElements int64 `yaml:"max_elements" max:"2147483647"`
 	// MaxBytesElements is the number of elements of a BYTES tensor. Default: 65536.
 	MaxBytesElements int64 `yaml:"max_bytes_elements" max:"2147483647"`
 	// MaxInflateRatio is how many times larger than its compressed form a body
-	// may be. Default: 100.
+	// may be. Default: 200.
 	MaxInflateRatio int64 `yaml:"max_inflate_ratio" max:"1100"`
-	// MaxStreamsInFlight is the number of exchanges at the same time. Default: 256.
+	// MaxStreamsInFlight is the number of exchanges at the same time, on one
+	// connection of Envoy's. Default: 256.
 	MaxStreamsInFlight int64 `yaml:"max_streams_in_flight" max:"1000000" reload:"restart"`
 	// MaxBytesInFlight is the memory reserved for the bodies of all exchanges
 	// together; at least max_body_bytes. Default: 1GiB.
 	MaxBytesInFlight Bytes `yaml:"max_bytes_in_flight" max:"1TiB" reload:"restart"`
-	// RequestTimeout is how long one exchange may take, from its first headers
-	// to its final answer, without the time in the model server. Default: 30s.
+	// AdmissionTimeout is how long an exchange waits for memory before it is
+	// refused. Default: 1s.
+	AdmissionTimeout Duration `yaml:"admission_timeout" max:"1h" reload:"restart"`
+	// RequestTimeout is how long Weir may work on a request, and again on its
+	// response; the time in the model server is not counted. Default: 30s.
 	RequestTimeout Duration `yaml:"request_timeout" max:"1h"`
 }
 
@@ -150,15 +161,19 @@ func Default() *Config {
 			MaxImagePixels:     40_000_000,
 			MaxImageSide:       16384,
 			MaxTextBytes:       mebibyte,
+			MaxJSONHeaderBytes: mebibyte,
 			MaxJSONDepth:       32,
+			MaxNameBytes:       256,
+			MaxParameters:      64,
 			MaxInputs:          64,
 			MaxOutputs:         64,
-			MaxRank:            8,
+			MaxRank:            16,
 			MaxElements:        64 << 20,
 			MaxBytesElements:   64 << 10,
-			MaxInflateRatio:    100,
+			MaxInflateRatio:    200,
 			MaxStreamsInFlight: 256,
 			MaxBytesInFlight:   1024 * mebibyte,
+			AdmissionTimeout:   second,
 			RequestTimeout:     30 * second,
 		},
 		Telemetry: Telemetry{SampleRatio: 0.05},

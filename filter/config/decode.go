@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -61,14 +62,19 @@ func foreign(n *yaml.Node) string {
 	return ""
 }
 
+// fail reports that the value at path cannot be read.
 func (d *decoder) fail(n *yaml.Node, path, message, hint string) {
 	d.add(at(n), path, message, hint)
+	d.unread[path] = true
 }
 
 func at(n *yaml.Node) position { return position{n.Line, n.Column} }
 
 // section decodes a mapping into a struct.
 func (d *decoder) section(n *yaml.Node, v reflect.Value, path string) {
+	if s, ok := v.Addr().Interface().(interface{ setDefaults() }); ok {
+		s.setDefaults() // an element of a list or map, which Default does not hold
+	}
 	fields := fieldsOf(v.Type())
 	d.entries(n, path, func(key, value *yaml.Node) {
 		child := join(path, key.Value)
@@ -78,7 +84,7 @@ func (d *decoder) section(n *yaml.Node, v reflect.Value, path string) {
 				return
 			}
 		}
-		d.fail(key, child, "unknown key", didYouMean(key.Value, names(fields)))
+		d.add(at(key), child, "unknown key", didYouMean(key.Value, names(fields)))
 	})
 }
 
@@ -104,11 +110,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	}
 	elements := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, child := range n.Content {
-		element := elements.Index(i)
-		if e, ok := element.Addr().Interface().(interface{ setDefaults() }); ok {
-			e.setDefaults()
-		}
-		d.value(child, element, fmt.Sprintf("%s[%d]", path, i))
+		d.value(child, elements.Index(i), fmt.Sprintf("%s[%d]", path, i))
 	}
 	v.Set(elements)
 }
@@ -130,13 +132,13 @@ func (d *decoder) entries(n *yaml.Node, path string, visit func(key, value *yaml
 		first, twice := seen[key.Value]
 		switch {
 		case key.ShortTag() == "!!merge":
-			d.fail(key, join(path, "<<"), "merge keys are not allowed", "")
+			d.add(at(key), join(path, "<<"), "merge keys are not allowed", "")
 		case foreign(key) != "":
-			d.fail(key, path, foreign(key), "")
+			d.add(at(key), path, foreign(key), "")
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
-			d.fail(key, path, "a key must be a text, got "+describe(key), quotes(key))
+			d.add(at(key), path, "a key must be a text, got "+describe(key), quotes(key))
 		case fault(key.Value) != "":
-			d.fail(key, path, "a key "+fault(key.Value), "")
+			d.add(at(key), path, "a key "+fault(key.Value), "")
 		case twice:
 			d.add(at(key), join(path, key.Value), "duplicate key", fmt.Sprintf("first on line %d", first.line))
 		default:
@@ -195,7 +197,7 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path, text string) {
 				return
 			}
 		}
-		d.fail(n, path, "unknown value "+quote(n.Value), didYouMean(text, value.names()))
+		d.fail(n, path, "unknown value "+quote(n.Value), didYouMean(n.Value, value.names()))
 		return
 	case File, Dir:
 		if text != "" && !filepath.IsAbs(text) {
@@ -243,7 +245,7 @@ func fault(text string) string {
 		return "is longer than 4096 bytes"
 	}
 	for _, r := range text {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return fmt.Sprintf("holds the control character U+%04X", r)
 		}
 	}

@@ -52,17 +52,20 @@ const (
 
 func (InputKind) names() []string { return list(Image, Text, Tensor, Opaque) }
 
-// Profile is how thoroughly images are sanitised.
+// Profile is how thoroughly images or texts are sanitised.
 type Profile string
 
-// The profiles, each of which includes the one before.
+// The profiles of images and of texts, each of which includes the one before.
 const (
 	Strip    Profile = "strip"
 	Light    Profile = "light"
 	Standard Profile = "standard" // draws from the key
+
+	Balanced Profile = "balanced"
+	Strict   Profile = "strict"
 )
 
-func (Profile) names() []string { return list(Strip, Light, Standard) }
+func (Profile) names() []string { return list(Strip, Light, Standard, Balanced, Strict) }
 
 // Format is a file format of images.
 type Format string
@@ -82,9 +85,10 @@ type Orientation string
 const (
 	Keep  Orientation = "keep"  // the mark stays, in canonical form
 	Apply Orientation = "apply" // the pixels are turned and the mark goes
+	Drop  Orientation = "drop"  // the mark goes
 )
 
-func (Orientation) names() []string { return list(Keep, Apply) }
+func (Orientation) names() []string { return list(Keep, Apply, Drop) }
 
 // Datatype is a datatype of the KServe V2 protocol.
 type Datatype string

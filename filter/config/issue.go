@@ -62,16 +62,15 @@ type report struct {
 	file     string
 	errors   Errors
 	warnings Warnings
+	unread   map[string]bool // paths of values that could not be read
 }
 
-// add records an error. Only the first one of a path counts: what follows from
-// a value that could not be read is no news.
+// add records an error.
 func (r *report) add(at position, path, message, hint string) {
-	known := slices.ContainsFunc(r.errors, func(i Issue) bool { return i.Path == path && path != "" })
-	if known || len(r.errors) > maxIssues {
+	switch {
+	case len(r.errors) > maxIssues:
 		return
-	}
-	if len(r.errors) == maxIssues {
+	case len(r.errors) == maxIssues:
 		path, message, hint = "", fmt.Sprintf("more than %d errors; the rest is left out", maxIssues), ""
 	}
 	r.errors = append(r.errors, Issue{r.file, at.line, at.column, path, message, hint})
@@ -105,19 +104,21 @@ func quote(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// didYouMean returns a hint at the name that is most like text, or at all of them
-// if there are few, or "".
+// didYouMean returns a hint at the name that is most like text or ends with it, or
+// at all of them if there are few, or "".
 func didYouMean(text string, names []string) string {
-	best, least := "", len(text)/3+2
+	best, least := "", max(1, len(text)/3)+1
 	for _, name := range names {
 		if d := distance(text, name, least); d < least {
 			best, least = name, d
+		} else if best == "" && strings.HasSuffix(name, "_"+text) {
+			best = name
 		}
 	}
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
-	case len(names) <= 6:
+	case len(names) > 0 && len(names) <= 6:
 		return "one of: " + strings.Join(names, ", ")
 	}
 	return ""

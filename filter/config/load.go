@@ -55,7 +55,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 
 // parse returns what can be read of a file, and everything that is wrong with it.
 func parse(name, folder string, data []byte, env func(string) (string, bool)) (*Config, *report) {
-	c, r := Default(), &report{file: name}
+	c, r := Default(), &report{file: name, unread: map[string]bool{}}
 	root := document(data, r)
 	if root == nil {
 		return c, r
@@ -115,7 +115,11 @@ func (r *report) syntax(data []byte, err error) {
 	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	message = yamlLine.ReplaceAllString(message, "")
-	r.add(position{line + 1, column + 1}, "", "not YAML: "+message, "")
+	hint := ""
+	if end > 0 && data[end-1] == '\t' {
+		hint = "indent with spaces"
+	}
+	r.add(position{line + 1, column + 1}, "", "not YAML: "+message, hint)
 }
 
 // scan returns the first syntax error of data.

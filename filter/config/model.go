@@ -32,13 +32,14 @@ type Input struct {
 	// tensor (numbers) or opaque (let through as it is). Required.
 	Kind InputKind `yaml:"kind"`
 	// Profile of an image: strip (lossless: all that is not picture goes), light
-	// (strip and re-encode) or standard (light and a keyed random crop). Default: strip.
+	// (strip and re-encode) or standard (light and a keyed random crop); of a text:
+	// balanced or strict (NFKC, fewer scripts). Default: strip; of a text: balanced.
 	Profile Profile `yaml:"profile,omitempty"`
 	// Formats of an image that are allowed, told by content: jpeg, png.
 	// Default: [jpeg, png].
 	Formats []Format `yaml:"formats,omitempty"`
-	// Orientation of an image: keep the mark, or apply it to the pixels, which
-	// strip cannot. Default: keep with strip, else apply.
+	// Orientation of an image: keep the mark, apply it to the pixels (which strip
+	// cannot), or drop it. Default: keep with strip, else apply.
 	Orientation Orientation `yaml:"orientation,omitempty"`
 	// MaxBytes is the size of one image or text, at most the limit of the file.
 	// Default: limits.max_image_bytes or limits.max_text_bytes.
@@ -92,11 +93,11 @@ type Drift struct {
 	Baseline File `yaml:"baseline,omitempty"`
 	// Output that is compared, of kind probabilities. Default: the only one.
 	Output string `yaml:"output,omitempty"`
-	// MeanTimeBetweenFalseAlarms is the promise of the detector; longer than
-	// block. Default: 30d.
+	// MeanTimeBetweenFalseAlarms is the promise of the detector; at least
+	// ten blocks. Default: 30d.
 	MeanTimeBetweenFalseAlarms Duration `yaml:"mean_time_between_false_alarms"`
 	// Tolerance is by how much the share of a bin may move without an alarm,
-	// from 0 to below 1. Default: 0.02.
+	// from 0 to below 0.5. Default: 0.02.
 	Tolerance float64 `yaml:"tolerance"`
 	// Block is the time over which the shares of one test are counted. Default: 10s.
 	Block Duration `yaml:"block" max:"1d"`
@@ -114,6 +115,12 @@ func (m *Model) setDefaults() {
 		MinBlockRequests:           100,
 	}
 }
+
+// unset is the size of an input for which the file says none.
+const unset Bytes = -1
+
+// setDefaults marks what complete fills in.
+func (in *Input) setDefaults() { in.MaxBytes = unset }
 
 // setDefaults fills in what holds for a check whatever else the file says.
 func (c *Check) setDefaults() { c.Action = Block }
@@ -139,6 +146,9 @@ func (c *Config) complete() {
 }
 
 func (in *Input) complete(limits *Limits) {
+	if in.MaxBytes == unset {
+		in.MaxBytes = map[InputKind]Bytes{Image: limits.MaxImageBytes, Text: limits.MaxTextBytes}[in.Kind]
+	}
 	switch in.Kind {
 	case Image:
 		if in.Profile == "" {
@@ -153,12 +163,9 @@ func (in *Input) complete(limits *Limits) {
 				in.Orientation = Apply
 			}
 		}
-		if in.MaxBytes == 0 {
-			in.MaxBytes = limits.MaxImageBytes
-		}
 	case Text:
-		if in.MaxBytes == 0 {
-			in.MaxBytes = limits.MaxTextBytes
+		if in.Profile == "" {
+			in.Profile = Balanced
 		}
 	case Tensor:
 		if in.NotFinite == "" {

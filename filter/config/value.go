@@ -102,7 +102,10 @@ func (b *Bytes) set(text string) error {
 	if size == 0 {
 		return fmt.Errorf("unknown unit %s: sizes have B, KiB, MiB, GiB, TiB, kB, MB, GB or TB", quote(unit))
 	}
-	n, err := parseDigits(strings.TrimSuffix(digits, " "))
+	if unit != "" {
+		digits = strings.TrimSuffix(digits, " ")
+	}
+	n, err := parseDigits(digits)
 	if err != nil {
 		return errors.New("expected a whole number of bytes such as 64MiB or 1048576")
 	}
