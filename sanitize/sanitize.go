@@ -72,7 +72,8 @@ const (
 	ImageMalformed        Reason = "image_malformed"          // not decodable, or ambiguous
 	ImageTruncated        Reason = "image_truncated"          // ends before its end marker
 	ImageTooManyFrames    Reason = "image_too_many_frames"    // animation or several pictures
-	ImageTooManySegments  Reason = "image_too_many_segments"  // segments or chunks over the limit
+	ImageTooManySegments  Reason = "image_too_many_segments"  // segments, scans or metadata over the limit
+	ImageUnsupported      Reason = "image_unsupported"        // a valid form of the format that Weir does not read
 	TextInvalidUTF8       Reason = "text_invalid_utf8"
 	TextTooLong           Reason = "text_too_long"
 	TextBidiOverride      Reason = "text_bidi_override" // order of the letters is forged
@@ -88,7 +89,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{ImageTooLarge, ImageTooManyPixels, ImageFormatNotAllowed, ImageFormatUnknown,
 		ImageMalformed, ImageTruncated, ImageTooManyFrames, ImageTooManySegments,
-		TextInvalidUTF8, TextTooLong, TextBidiOverride,
+		ImageUnsupported, TextInvalidUTF8, TextTooLong, TextBidiOverride,
 		TensorDataType, TensorShape, TensorRange, TensorNotFinite, DeadlineExceeded, Panicked}
 }
 

@@ -1,0 +1,128 @@
+package sanitize
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"weir/sanitize/internal/picture"
+)
+
+// Image profiles, from the weakest to the strongest.
+const (
+	ProfileStrip    = "strip"
+	ProfileLight    = "light"
+	ProfileStandard = "standard"
+)
+
+// What becomes of the Exif orientation.
+const (
+	OrientationKeep = "keep"
+	OrientationDrop = "drop"
+)
+
+// Formats that Image reads.
+const (
+	FormatJPEG = "jpeg"
+	FormatPNG  = "png"
+)
+
+// ImageLimits bound one image before anything is decoded. A field of 0 means its
+// default.
+type ImageLimits struct {
+	MaxBytes         int   // bytes of the file
+	MaxPixels        int64 // pixels over all frames
+	MaxSide          int   // pixels of the longer side
+	MaxSegments      int   // segments or chunks, but for image data chunks of 4 KiB and more
+	MaxMetadataBytes int   // bytes of segments or chunks that are not picture
+	MaxScans         int   // scans of one JPEG
+	MaxDecodedBytes  int64 // memory that a profile with pixel steps may need; progressive JPEG and 16 bits cost more
+}
+
+// DefaultImageLimits returns 25 MiB, 40 megapixels, 16,384 pixels a side, 512
+// segments, 16 MiB of metadata, 100 scans and 1 GiB of decoded data.
+func DefaultImageLimits() ImageLimits {
+	return ImageLimits{
+		MaxBytes:         25 << 20,
+		MaxPixels:        40_000_000,
+		MaxSide:          16_384,
+		MaxSegments:      512,
+		MaxMetadataBytes: 16 << 20,
+		MaxScans:         100,
+		MaxDecodedBytes:  1 << 30,
+	}
+}
+
+// ImageOptions say how an image is sanitised. The zero value strips.
+type ImageOptions struct {
+	Profile     string   // "strip" (default), "light" or "standard"
+	Formats     []string // allow-list of "jpeg" and "png"; nil: both
+	Orientation string   // "keep" (default) or "drop"
+	Limits      ImageLimits
+	Key         *Key   // of keyed profiles (standard)
+	Model       string // name of the model, bound into the keyed draw
+	Input       string // name of its input, bound into the keyed draw
+}
+
+// Validate reports the first option that is not valid.
+func (o ImageOptions) Validate() error {
+	profiles := []string{"", ProfileStrip, ProfileLight, ProfileStandard}
+	switch {
+	case !slices.Contains(profiles, o.Profile):
+		return fmt.Errorf("sanitize: image profile %q; known are %s", o.Profile, strings.Join(profiles[1:], ", "))
+	case o.Profile == ProfileStandard && o.Key == nil:
+		return fmt.Errorf("sanitize: image profile %q needs a key", o.Profile)
+	case !slices.Contains([]string{"", OrientationKeep, OrientationDrop}, o.Orientation):
+		return fmt.Errorf("sanitize: orientation %q; known are keep, drop", o.Orientation)
+	case o.Formats != nil && len(o.Formats) == 0:
+		return fmt.Errorf("sanitize: an empty list of image formats; leave it out to allow all")
+	}
+	for _, f := range o.Formats {
+		if f != FormatJPEG && f != FormatPNG {
+			return fmt.Errorf("sanitize: image format %q; known are jpeg, png", f)
+		}
+	}
+	return o.Limits.validate()
+}
+
+func (l ImageLimits) validate() error {
+	for _, v := range []int64{int64(l.MaxBytes), l.MaxPixels, int64(l.MaxSide), int64(l.MaxSegments),
+		int64(l.MaxMetadataBytes), int64(l.MaxScans), l.MaxDecodedBytes} {
+		if v < 0 {
+			return fmt.Errorf("sanitize: an image limit of %d", v)
+		}
+	}
+	return nil
+}
+
+// orDefaults fills the fields that are 0.
+func (l ImageLimits) orDefaults() ImageLimits {
+	d := DefaultImageLimits()
+	return ImageLimits{
+		MaxBytes:         orDefault(l.MaxBytes, d.MaxBytes),
+		MaxPixels:        orDefault(l.MaxPixels, d.MaxPixels),
+		MaxSide:          orDefault(l.MaxSide, d.MaxSide),
+		MaxSegments:      orDefault(l.MaxSegments, d.MaxSegments),
+		MaxMetadataBytes: orDefault(l.MaxMetadataBytes, d.MaxMetadataBytes),
+		MaxScans:         orDefault(l.MaxScans, d.MaxScans),
+		MaxDecodedBytes:  orDefault(l.MaxDecodedBytes, d.MaxDecodedBytes),
+	}
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// walk returns the options of the walkers.
+func (o ImageOptions) walk() picture.Options {
+	l := o.Limits.orDefaults()
+	return picture.Options{
+		Limits: picture.Limits{MaxPixels: l.MaxPixels, MaxSide: l.MaxSide, MaxSegments: l.MaxSegments,
+			MaxMetadataBytes: l.MaxMetadataBytes, MaxScans: l.MaxScans},
+		DropOrientation: o.Orientation == OrientationDrop,
+	}
+}

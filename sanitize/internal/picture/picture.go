@@ -1,0 +1,130 @@
+// Package picture holds the words that the walkers of all image formats share:
+// the limits of one file, what a walker found, and why it refuses.
+package picture
+
+import (
+	"context"
+	"fmt"
+)
+
+// Limits bound one file. They are checked on the header, before anything is decoded.
+type Limits struct {
+	MaxPixels        int64 // width × height
+	MaxSide          int   // pixels
+	MaxSegments      int   // segments, chunks and fill-byte runs
+	MaxMetadataBytes int   // bytes in segments or chunks that are not picture
+	MaxScans         int   // scans of one JPEG
+}
+
+// Options say how a file is stripped.
+type Options struct {
+	Limits          Limits
+	DropOrientation bool
+}
+
+// Info is what the header declares.
+type Info struct {
+	Width, Height int // pixels
+	Channels      int // samples a pixel as stored; 1 for a palette
+	Depth         int // bits a sample
+	Palette       bool
+	Alpha         bool // an alpha channel, or a transparent colour
+	Progressive   bool
+	Quality       int // JPEG: 1 to 100, estimated from the luma table; else 0
+}
+
+// Removal is one thing that a walker left out.
+type Removal struct {
+	Where string
+	Bytes int
+}
+
+// Stripped is the outcome of a walk.
+type Stripped struct {
+	Data        []byte // newly allocated; never aliases the input
+	Info        Info
+	Orientation uint8 // Exif orientation that Data carries: 0 for none, 2 to 8
+	Removed     []Removal
+}
+
+// Remove notes n bytes at where, unless there were none.
+func (s *Stripped) Remove(where string, n int) {
+	if n > 0 {
+		s.Removed = append(s.Removed, Removal{Where: where, Bytes: n})
+	}
+}
+
+// Fault is the kind of an Error. The zero value is Malformed.
+type Fault uint8
+
+// The faults of a file.
+const (
+	Malformed       Fault = iota // against the format, or read differently by different decoders
+	Truncated                    // ends before its end marker
+	Unsupported                  // a form of the format that is not read here
+	TooManyPixels                // more pixels, or a longer side, than the limit
+	TooManyFrames                // more than one picture
+	TooManySegments              // more segments, scans or metadata than the limit
+)
+
+// Error is the refusal of a file. Detail names places and sizes, never content.
+type Error struct {
+	Fault  Fault
+	Detail string
+}
+
+// Error returns the detail.
+func (e *Error) Error() string { return e.Detail }
+
+// Errorf makes an Error.
+func Errorf(f Fault, format string, args ...any) *Error {
+	return &Error{Fault: f, Detail: fmt.Sprintf(format, args...)}
+}
+
+// CheckSize holds the declared size against the limits.
+func (l Limits) CheckSize(width, height int64) error {
+	switch {
+	case width == 0 || height == 0:
+		return Errorf(Malformed, "empty picture: %d × %d pixels", width, height)
+	case width > int64(l.MaxSide) || height > int64(l.MaxSide):
+		return Errorf(TooManyPixels, "%d × %d pixels; the longest side may be %d", width, height, l.MaxSide)
+	case width*height > l.MaxPixels:
+		return Errorf(TooManyPixels, "%d × %d pixels; the limit is %d", width, height, l.MaxPixels)
+	}
+	return nil
+}
+
+// Budget counts segments and metadata against the limits while a walker runs.
+type Budget struct {
+	limits             Limits
+	segments, metadata int
+}
+
+// NewBudget returns an untouched budget.
+func NewBudget(l Limits) *Budget { return &Budget{limits: l} }
+
+// Segment counts one segment or chunk.
+func (b *Budget) Segment() error {
+	b.segments++
+	if b.segments > b.limits.MaxSegments {
+		return Errorf(TooManySegments, "more than %d segments", b.limits.MaxSegments)
+	}
+	return nil
+}
+
+// Metadata counts n bytes of a segment that is not picture.
+func (b *Budget) Metadata(n int) error {
+	b.metadata += n
+	if b.metadata > b.limits.MaxMetadataBytes {
+		return Errorf(TooManySegments, "more than %d bytes of metadata", b.limits.MaxMetadataBytes)
+	}
+	return nil
+}
+
+// Checkpoint returns the error of a context that has ended.
+func Checkpoint(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+// Package png rewrites a PNG file so that it holds the picture and nothing else.
+//
+// The walk follows the PNG specification (W3C, third edition) and is stricter than
+// decoders are: every CRC must hold, chunks that stay must stand in their order and
+// once, the image data must inflate to exactly the declared rows, and whatever
+// decoders read differently is refused.
+//
+// What stays, in this order: IHDR; cICP, gAMA, sRGB, sBIT and cHRM when they are
+// valid and in place; PLTE and tRNS of the colour types that have them, with the
+// entries that no pixel uses blanked; eXIf with the orientation alone, if it is 2
+// to 8; the zlib stream in IDAT chunks of 1 MiB; IEND. Everything ancillary but
+// these goes, iCCP, pHYs, mDCV and cLLI too: no decoder's samples depend on them,
+// and they have room for text.
+//
+// Refused: unknown critical chunks, animation (APNG), a zlib stream that holds more
+// or less than the rows, palette indices without an entry.
+//
+// The zlib stream is copied, unless pad bits behind the last pixel of a row are set:
+// then the rows are compressed anew. What copying leaves: colour under alpha 0 and
+// choices of the encoder (filters, block splits, window size).
+package png
+
+import (
+	"context"
+	"encoding/binary"
+	"hash/crc32"
+
+	"weir/sanitize/internal/exif"
+	"weir/sanitize/internal/picture"
+)
+
+const (
+	signature = "\x89PNG\r\n\x1a\n"
+	maxIDAT   = 1 << 20 // libpng refuses a chunk over 8,000,000 bytes by default
+	minIDAT   = 4096    // smaller ones count as segments; encoders write 8192 or more
+)
+
+// Colour types (§11.2.1).
+const (
+	Grey      = 0
+	RGB       = 2
+	Palette   = 3
+	GreyAlpha = 4
+	RGBAlpha  = 6
+)
+
+// Header is IHDR.
+type Header struct {
+	Width, Height int
+	Depth         int // bits a sample
+	ColourType    uint8
+	Interlaced    bool
+}
+
+// ancillary are the chunks that are kept, in the order in which they are written.
+var ancillary = [...]string{"cICP", "gAMA", "sRGB", "sBIT", "cHRM"}
+
+type stripper struct {
+	data   []byte
+	pos    int
+	opts   picture.Options
+	budget *picture.Budget
+	result picture.Stripped
+
+	header  Header
+	palette []byte // PLTE of colour type 3; aliases the input
+	alpha   []byte // tRNS; aliases the input
+	kept    [len(ancillary)][]byte
+	hasExif bool
+	idat    [][]byte // aliases the input; no empty ones
+
+	hasPLTE, hasIDAT bool
+	afterIDAT        bool // a chunk behind IDAT was seen
+}
+
+// Strip walks data and returns the rewritten file; with recompress, the rows are
+// filtered and compressed anew in any case. The error is a *picture.Error, or that
+// of the context.
+func Strip(ctx context.Context, data []byte, o picture.Options, recompress bool) (*picture.Stripped, error) {
+	if len(data) < len(signature) || string(data[:len(signature)]) != signature {
+		return nil, picture.Errorf(picture.Malformed, "no PNG signature")
+	}
+	s := &stripper{data: data, pos: len(signature), opts: o, budget: picture.NewBudget(o.Limits)}
+	if err := s.chunks(); err != nil {
+		return nil, err
+	}
+	s.result.Remove("data after IEND", len(data)-s.pos)
+	found, err := s.inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.blankUnused(found)
+	s.result.Info = s.info()
+	s.result.Data, err = s.write(ctx, found, recompress || found.padBits > 0)
+	if err != nil {
+		return nil, err
+	}
+	return &s.result, nil
+}
+
+// chunks reads all chunks up to IEND.
+func (s *stripper) chunks() error {
+	for first := true; ; first = false {
+		name, p, err := s.chunk()
+		if err != nil {
+			return err
+		}
+		if first != (name == "IHDR") {
+			return picture.Errorf(picture.Malformed, "IHDR is not the first chunk, or not the only one")
+		}
+		if name == "IEND" {
+			if len(p) > 0 {
+				return picture.Errorf(picture.Malformed, "IEND holds %d bytes", len(p))
+			}
+			return nil
+		}
+		if err := s.take(name, p); err != nil {
+			return err
+		}
+		s.afterIDAT = s.hasIDAT && name != "IDAT"
+	}
+}
+
+// chunk reads one chunk and checks its framing (§5.3).
+func (s *stripper) chunk() (string, []byte, error) {
+	rest := s.data[s.pos:]
+	if len(rest) < 12 {
+		return "", nil, picture.Errorf(picture.Truncated, "no IEND")
+	}
+	n := uint64(binary.BigEndian.Uint32(rest))
+	if n > 1<<31-1 {
+		return "", nil, picture.Errorf(picture.Malformed, "chunk of %d bytes", n)
+	}
+	if n+12 > uint64(len(rest)) {
+		return "", nil, picture.Errorf(picture.Truncated, "ends inside a chunk")
+	}
+	for _, c := range rest[4:8] {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			return "", nil, picture.Errorf(picture.Malformed, "chunk type is not four letters")
+		}
+	}
+	name := string(rest[4:8])
+	if crc32.ChecksumIEEE(rest[4:8+n]) != binary.BigEndian.Uint32(rest[8+n:]) {
+		return "", nil, picture.Errorf(picture.Malformed, "wrong CRC of %s", display(name))
+	}
+	s.pos += int(n) + 12
+	if name == "IDAT" && n >= minIDAT {
+		return name, rest[8 : 8+n], nil
+	}
+	return name, rest[8 : 8+n], s.budget.Segment()
+}
+
+// take keeps or drops one chunk.
+func (s *stripper) take(name string, p []byte) error {
+	switch name {
+	case "IHDR":
+		return s.readHeader(p)
+	case "IDAT":
+		return s.readImageData(p)
+	case "PLTE":
+		return s.readPalette(p)
+	case "tRNS":
+		return s.readAlpha(p)
+	case "acTL", "fcTL", "fdAT":
+		return picture.Errorf(picture.TooManyFrames, "animation (%s)", name)
+	case "eXIf":
+		return s.readExif(p)
+	}
+	for i, keep := range ancillary {
+		if name == keep && !s.hasPLTE && !s.hasIDAT && s.valid(name, p) {
+			if s.kept[i] != nil {
+				return picture.Errorf(picture.Malformed, "%s twice", name)
+			}
+			s.kept[i] = p
+			return nil
+		}
+	}
+	if name[0]&0x20 == 0 {
+		return picture.Errorf(picture.Malformed, "unknown critical chunk")
+	}
+	return s.drop(display(name), len(p)+12)
+}
+
+func (s *stripper) readImageData(p []byte) error {
+	if s.afterIDAT {
+		return picture.Errorf(picture.Malformed, "IDAT chunks are not consecutive")
+	}
+	s.hasIDAT = true
+	if len(p) == 0 {
+		return s.drop("IDAT empty", 12)
+	}
+	s.idat = append(s.idat, p)
+	return nil
+}
+
+func (s *stripper) drop(where string, n int) error {
+	s.result.Remove(where, n)
+	return s.budget.Metadata(n)
+}
+
+func (s *stripper) readExif(p []byte) error {
+	if s.hasExif {
+		return s.drop("eXIf repeated", len(p)+12)
+	}
+	s.hasExif = true
+	found := exif.Inspect(p)
+	if s.opts.DropOrientation {
+		found.Orientation = 0
+	}
+	s.result.Orientation = found.Orientation
+	kept := 0
+	if found.Orientation != 0 {
+		kept = exif.MinimalSize + 12
+	}
+	return s.drop("eXIf"+found.Describe(), len(p)+12-kept)
+}
+
+// knownNames are the chunks that a report calls by name. Any other type is four
+// letters of the sender's choice, and reports hold no content.
+var knownNames = map[string]bool{
+	"IHDR": true, "PLTE": true, "IDAT": true, "IEND": true, "tRNS": true, "cICP": true, "gAMA": true,
+	"sRGB": true, "sBIT": true, "cHRM": true, "iCCP": true, "mDCV": true, "cLLI": true, "tEXt": true,
+	"zTXt": true, "iTXt": true, "eXIf": true, "tIME": true, "sPLT": true, "hIST": true, "bKGD": true,
+	"pHYs": true, "oFFs": true, "pCAL": true, "sCAL": true, "sTER": true, "gIFg": true, "gIFx": true,
+	"gIFt": true, "fRAc": true, "dSIG": true, "caBX": true, "iDOT": true, "vpAg": true, "orNT": true,
+	"zxIf": true, "tXMP": true, "mkBF": true, "mkTS": true, "mkBS": true, "prVW": true, "cpIp": true,
+	"meTa": true, "gdAT": true, "seAl": true,
+}
+
+func display(name string) string {
+	if knownNames[name] {
+		return name
+	}
+	return "private chunk"
+}
