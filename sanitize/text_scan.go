@@ -42,9 +42,13 @@ type glyph struct {
 // run returns the cleaned text, src itself if there is nothing to clean, and
 // whether anything was removed or replaced, which it adds to found.
 func (s *textScan) run(found *findings) (out []byte, changed bool) {
+	attention := needAttention
+	if s.strict {
+		attention |= unicode.Compatibility
+	}
 	for i := 0; i < len(s.src); {
-		if n := plainSpan(s.src[i:]); n > 0 {
-			s.keepPlain(s.src[i : i+n])
+		if n := inertSpan(s.src[i:], attention); n > 0 {
+			s.keepInert(s.src[i : i+n])
 			i += n
 			continue
 		}
@@ -66,11 +70,39 @@ func (s *textScan) run(found *findings) (out []byte, changed bool) {
 	return append(s.dst, s.src[s.from:]...), true
 }
 
-// keepPlain keeps a run of plain ASCII, of which only the end is context.
-func (s *textScan) keepPlain(run []byte) {
-	for _, c := range run[max(0, len(run)-2):] {
-		s.keep(glyph{rune(c), unicode.Lookup(rune(c))})
+// needAttention has a bit of every property that makes a character more than one
+// which stays, is in normal form and has nothing to do with its neighbours.
+const needAttention = unicode.ClassMask | unicode.CombiningClassMask | unicode.Nonspacing |
+	unicode.NFCNo | unicode.NFCMaybe | unicode.Fold
+
+// inertSpan returns the length of the longest prefix of text, which is valid
+// UTF-8, without a control or a character with one of the properties.
+func inertSpan(text []byte, attention unicode.Properties) int {
+	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf {
+			if !plain(c) {
+				return i
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(text[i:])
+		if unicode.Lookup(r).Has(attention) {
+			return i
+		}
+		i += size
 	}
+	return len(text)
+}
+
+// keepInert keeps a span of inert characters, of which only the end is context.
+func (s *textScan) keepInert(span []byte) {
+	r, size := utf8.DecodeLastRune(span)
+	if size < len(span) {
+		r, _ := utf8.DecodeLastRune(span[:len(span)-size])
+		s.prev = glyph{r, unicode.Lookup(r)}
+	}
+	s.keep(glyph{r, unicode.Lookup(r)})
 }
 
 // replace puts instead, which may be empty, in the place of size bytes at i.

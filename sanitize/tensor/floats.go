@@ -14,36 +14,40 @@ func (t *Tensor) Floats() ([]float64, bool) {
 	}
 	out := make([]float64, len(t.Data)/size)
 	for i := range out {
-		b := t.Data[i*size:]
-		switch t.DataType {
-		case FP32:
-			out[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(b)))
-		case FP64:
-			out[i] = math.Float64frombits(binary.LittleEndian.Uint64(b))
-		case BF16:
-			out[i] = float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))
-		case FP16:
-			out[i] = halfToFloat(binary.LittleEndian.Uint16(b))
-		}
+		out[i] = t.DataType.Float64(t.Data[i*size:])
 	}
 	return out, true
 }
 
-// halfToFloat widens an IEEE 754 binary16.
-func halfToFloat(h uint16) float64 {
-	sign, exponent, fraction := h>>15, int(h>>10&0x1f), float64(h&0x3ff)
-	var v float64
-	switch exponent {
-	case 0:
-		v = math.Ldexp(fraction, -24)
-	case 0x1f:
-		if v = math.Inf(1); fraction != 0 {
-			return math.NaN()
-		}
-	default:
-		v = math.Ldexp(fraction+1024, exponent-25)
+// Float64 returns the first element of data, which has the floating-point
+// datatype d, exactly; NaN for any other datatype. It panics if data is shorter
+// than one element.
+func (d DataType) Float64(data []byte) float64 {
+	switch d {
+	case FP32:
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(data)))
+	case FP64:
+		return math.Float64frombits(binary.LittleEndian.Uint64(data))
+	case BF16:
+		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(data)) << 16))
+	case FP16:
+		return halfToFloat(binary.LittleEndian.Uint16(data))
 	}
-	if sign != 0 {
+	return math.NaN()
+}
+
+// halfToFloat widens an IEEE 754 binary16. In the place of a binary32, exponent
+// and fraction of a finite one mean 2^112 times less, subnormals too.
+func halfToFloat(h uint16) float64 {
+	magnitude := h & 0x7FFF
+	v := float64(math.Float32frombits(uint32(magnitude)<<13)) * 0x1p112
+	switch {
+	case magnitude > 0x7C00:
+		return math.NaN()
+	case magnitude == 0x7C00:
+		v = math.Inf(1)
+	}
+	if h != magnitude {
 		v = -v
 	}
 	return v

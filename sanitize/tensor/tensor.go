@@ -137,8 +137,12 @@ func (t *Tensor) Validate() error {
 
 // EachElement calls f for each of the n elements of BYTES data, in order, with a
 // view into data. It fails with ErrElement if a length prefix or an element runs
-// past the end, with ErrByteSize if bytes are left over, or with f's error.
+// past the end, with ErrByteSize if bytes are left over, with ErrShape if n is
+// negative, or with f's error.
 func EachElement(data []byte, n int64, f func(i int64, element []byte) error) error {
+	if n < 0 {
+		return fmt.Errorf("%w: %d elements", ErrShape, n)
+	}
 	for i := range n {
 		if len(data) < 4 {
 			return fmt.Errorf("element %d: %w", i, ErrElement)
@@ -159,7 +163,8 @@ func EachElement(data []byte, n int64, f func(i int64, element []byte) error) er
 	return nil
 }
 
-// AppendElement appends one BYTES element, its length prefix first, to dst.
+// AppendElement appends one BYTES element, its length prefix first, to dst. The
+// element must be shorter than 4 GiB, which the prefix can say.
 func AppendElement(dst, element []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(element)))
 	return append(dst, element...)

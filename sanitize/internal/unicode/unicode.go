@@ -84,6 +84,12 @@ const (
 	Compatibility                               // NFKC_Quick_Check=No and not NFCNo
 )
 
+// Masks of the parts of Properties that are not flags.
+const (
+	CombiningClassMask Properties = 0xFF
+	ClassMask          Properties = 31 << 8
+)
+
 const blockBits = 7
 
 // Lookup returns the properties of r; those of an invalid rune are zero.
