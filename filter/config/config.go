@@ -178,7 +178,7 @@ func Default() *Config {
 		},
 		Telemetry: Telemetry{SampleRatio: 0.05},
 		Keys:      Keys{Epoch: day},
-		Log:       Log{Level: Info},
+		Log:       Log{Level: LevelInfo},
 		Defaults:  Defaults{Mode: Enforce},
 		source:    &source{contents: map[string][]byte{}},
 	}

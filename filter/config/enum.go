@@ -31,13 +31,13 @@ type Level string
 
 // The levels of the log.
 const (
-	Debug Level = "debug"
-	Info  Level = "info"
-	Warn  Level = "warn"
-	Error Level = "error"
+	LevelDebug Level = "debug"
+	LevelInfo  Level = "info"
+	LevelWarn  Level = "warn"
+	LevelError Level = "error"
 )
 
-func (Level) names() []string { return list(Debug, Info, Warn, Error) }
+func (Level) names() []string { return list(LevelDebug, LevelInfo, LevelWarn, LevelError) }
 
 // InputKind says what an input holds.
 type InputKind string

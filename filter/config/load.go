@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"regexp"
 	"sort"
-	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -71,13 +70,7 @@ func parse(name, folder string, data []byte, env func(string) (string, bool)) (*
 // document returns the root node of a file that holds exactly one document, or
 // nil after it has reported why not.
 func document(data []byte, r *report) *yaml.Node {
-	start := position{1, 1}
-	switch {
-	case len(data) > maxFileBytes:
-		r.add(start, "", "the file is larger than 1 MiB", "")
-		return nil
-	case !utf8.Valid(data):
-		r.add(start, "", "the file is not UTF-8", "")
+	if !isText(data, r) {
 		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -85,7 +78,7 @@ func document(data []byte, r *report) *yaml.Node {
 	err := decoder.Decode(&first)
 	switch {
 	case errors.Is(err, io.EOF):
-		r.add(start, "", "the file is empty", "")
+		r.add(position{1, 1}, "", "the file is empty", "")
 		return nil
 	case err != nil:
 		r.syntax(data, err)
@@ -100,7 +93,25 @@ func document(data []byte, r *report) *yaml.Node {
 	return first.Content[0]
 }
 
-var yamlLine = regexp.MustCompile(`^(line \d+: )?`)
+// isText reports whether data is a text of moderate size that looks the same to
+// an editor and to the YAML parser.
+func isText(data []byte, r *report) bool {
+	if len(data) > maxFileBytes {
+		r.add(position{1, 1}, "", "the file is larger than 1 MiB", "")
+		return false
+	}
+	if !utf8.Valid(data) { // the parser would take UTF-16 too
+		r.add(position{1, 1}, "", "the file is not UTF-8", "")
+		return false
+	}
+	if i := hiddenBreak(data); i >= 0 {
+		r.add(placeOf(data, i), "", "a line break that editors do not show", "end lines with LF or CR LF")
+		return false
+	}
+	return true
+}
+
+var yamlPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
 
 // syntax reports an error of the YAML parser. The line that the parser names is
 // often that of the enclosing block, so the place is where the shortest part of
@@ -110,16 +121,35 @@ func (r *report) syntax(data []byte, err error) {
 		again := scan(data[:n])
 		return again != nil && again.Error() == err.Error()
 	})
-	before := data[:max(end-1, 0)]
-	line := bytes.Count(before, []byte("\n"))
-	column := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	message = yamlLine.ReplaceAllString(message, "")
+	message := yamlPrefix.ReplaceAllString(err.Error(), "")
 	hint := ""
 	if end > 0 && data[end-1] == '\t' {
 		hint = "indent with spaces"
 	}
-	r.add(position{line + 1, column + 1}, "", "not YAML: "+message, hint)
+	r.add(placeOf(data, max(end-1, 0)), "", "not YAML: "+message, hint)
+}
+
+// hiddenBreak returns the index of the first character that ends a line for YAML
+// but not for most editors, in which it could hide a key in a comment; or -1.
+func hiddenBreak(data []byte) int {
+	for i, c := range string(data) {
+		switch c {
+		case '\u0085', '\u2028', '\u2029':
+			return i
+		case '\r':
+			if !bytes.HasPrefix(data[i+1:], []byte("\n")) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// placeOf returns the place of the byte at index i.
+func placeOf(data []byte, i int) position {
+	before := data[:i]
+	start := bytes.LastIndexByte(before, '\n') + 1
+	return position{bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[start:]) + 1}
 }
 
 // scan returns the first syntax error of data.

@@ -100,6 +100,8 @@ func TestNotADocument(t *testing.T) {
 		{"too large", long, "1:1: the file is larger than 1 MiB"},
 		{"not UTF-8", "listen: \xff\n", "1:1: the file is not UTF-8"},
 		{"UTF-16", "\xff\xfel\x00", "1:1: the file is not UTF-8"},
+		{"carriage return", "# log:\rlog: {level: debug}\n", "1:7: a line break that editors do not show (end lines with LF or CR LF)"},
+		{"line separator", "a: b\n# log:\u2028log: {level: debug}\n", "2:7: a line break that editors do not show (end lines with LF or CR LF)"},
 		{"second document", "log: {level: info}\n---\nlog: {level: debug}\n", "2:1: a second document (the file holds one document; remove --- and what follows)"},
 		{"second document is bad", "log: {level: info}\n---\nlog: {level: [\n", "3:6: not YAML: did not find expected node content"},
 		{"tab", "log:\n\tlevel: info\n", "2:1: not YAML: found character that cannot start any token (indent with spaces)"},
