@@ -39,18 +39,31 @@ func firstFloatOutside(t *tensor.Tensor, lo, hi float64, allowNotFinite bool) in
 		}
 		return -1
 	}
-	// All finite elements are within these, no other is: one test serves both.
-	floor, ceiling := max(lo, -math.MaxFloat32), min(hi, math.MaxFloat32)
-	for i := 0; i+4 <= len(t.Data); i += 4 {
-		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(t.Data[i:])))
+	floor, ceiling := float32Bounds(lo, hi)
+	for rest := t.Data; len(rest) >= 4; rest = rest[4:] {
+		v := math.Float32frombits(binary.LittleEndian.Uint32(rest))
 		if v >= floor && v <= ceiling {
 			continue
 		}
-		if refused(v) {
-			return i / 4
+		if refused(float64(v)) {
+			return (len(t.Data) - len(rest)) / 4
 		}
 	}
 	return -1
+}
+
+// float32Bounds returns the least and the greatest finite float32 in lo..hi, so
+// that one test finds what is not finite and what is out of range.
+func float32Bounds(lo, hi float64) (floor, ceiling float32) {
+	lo, hi = max(lo, -math.MaxFloat32), min(hi, math.MaxFloat32)
+	floor, ceiling = float32(lo), float32(hi)
+	if float64(floor) < lo {
+		floor = math.Nextafter32(floor, float32(math.Inf(1)))
+	}
+	if float64(ceiling) > hi {
+		ceiling = math.Nextafter32(ceiling, float32(math.Inf(-1)))
+	}
+	return floor, ceiling
 }
 
 // firstIntegerOutside returns the index of the first element out of lo..hi, or
