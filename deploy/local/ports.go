@@ -72,9 +72,8 @@ func withPorts(n int, start func(ports []int) error) error {
 	}
 }
 
-// portTaken reports whether a process ended because its port was in use.
-// Triton's HTTP and metrics services, its gRPC service, and Go programs each
-// say it in their own words.
+// portTaken reports whether a process ended because its port was in use, which
+// Triton and Prometheus both say in these words.
 func portTaken(err error) bool {
 	var failure *Failure
 	if !errors.As(err, &failure) {

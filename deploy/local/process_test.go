@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -228,7 +227,7 @@ func TestSignalReachesTheGroup(t *testing.T) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Fatal(fmt.Errorf("%s did not stop: %q, %v", line, text, err))
+				t.Fatalf("%s did not stop: %q, %v", line, text, err)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -286,15 +287,9 @@ func TestFailureToStartIsExplained(t *testing.T) {
 			_, err := StartTriton(t.Context(), deps, TritonOptions{Models: []string{"absent"}, LogDir: dir})
 			return err
 		}, "failed to poll model 'absent'"},
-		{"triton's port", func() error {
-			triton := startTritonFor(t, "echo")
-			_, port, _ := strings.Cut(triton.HTTP, ":")
-			_, err := StartTriton(t.Context(), deps, TritonOptions{Models: []string{"echo"}, LogDir: dir, Args: []string{"--http-port=" + port}})
-			if !portTaken(err) {
-				return fmt.Errorf("not seen as a port in use: %w", err)
-			}
-			return err
-		}, "already in use"},
+		{"triton's HTTP port", func() error { return onTakenPort(t, deps, dir, "http") }, "already in use"},
+		{"triton's gRPC port", func() error { return onTakenPort(t, deps, dir, "grpc") }, "already in use"},
+		{"triton's metrics port", func() error { return onTakenPort(t, deps, dir, "metrics") }, "already in use"},
 		{"envoy", func() error {
 			_, err := StartEnvoy(t.Context(), deps, EnvoyOptions{ConfigPath: bad, LogDir: dir})
 			return err
@@ -312,4 +307,28 @@ func TestFailureToStartIsExplained(t *testing.T) {
 			wantGone(t, dir)
 		})
 	}
+}
+
+// onTakenPort starts Triton with one of its ports in use and returns why that
+// failed, which the package has to see as reason to try others.
+func onTakenPort(t *testing.T, deps Deps, dir, service string) error {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := strings.Cut(listener.Addr().String(), ":")
+	ports := make([]int, 3)
+	for i := range ports {
+		if ports[i], err = FreePort(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = startTriton(t.Context(), deps, TritonOptions{
+		Models: []string{"echo"}, LogDir: dir, Args: []string{"--" + service + "-port=" + port},
+	}, ports)
+	if !portTaken(err) {
+		t.Errorf("not seen as a port in use: %v", err)
+	}
+	return err
 }
