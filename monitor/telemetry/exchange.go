@@ -39,7 +39,8 @@ const (
 	DecisionFlag                     // passed on and marked
 	DecisionSanitize                 // passed on, changed
 	DecisionPass                     // passed on, nothing found
-	decisions                        // their number
+
+	decisions // their number
 )
 
 var decisionNames = [decisions]string{"error", "block", "flag", "sanitize", "pass"}
@@ -60,7 +61,8 @@ type Phase uint8
 const (
 	PhaseRequest  Phase = iota // before the model server
 	PhaseResponse              // after it
-	phases                     // their number
+
+	phases // their number
 )
 
 var phaseNames = [phases]string{"request", "response"}

@@ -101,7 +101,7 @@ func (s *Step) Finding(f Finding) {
 type Output struct {
 	Top1Confidence float64 // 0 to 1
 	Margin         float64 // between the best and the second class, 0 to 1
-	Entropy        float64 // in nats
+	Entropy        float64 // divided by ln C of C classes, 0 to 1
 	Class          string  // the best class
 }
 
