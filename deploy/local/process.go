@@ -50,7 +50,7 @@ type Process struct {
 
 // Start starts a process. It runs until it ends by itself, is stopped, ctx
 // ends (as [Process.Stop] does), or this process dies, in which case the
-// kernel kills it.
+// kernel kills it, but not its children: those of Triton notice and end.
 func Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)

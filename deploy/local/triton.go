@@ -133,7 +133,7 @@ func removeSharedMemory(prefix string) {
 // Counts are Triton's own statistics of a model since it was loaded.
 type Counts struct {
 	Success    uint64 // requests answered
-	Failure    uint64 // requests that reached the model's queue and failed
+	Failure    uint64 // requests that Triton counts as failed
 	Inferences uint64 // rows: a request of batch size n counts n
 	Executions uint64 // calls of the model, each with one or more requests
 }
