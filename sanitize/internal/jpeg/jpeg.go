@@ -76,7 +76,7 @@ type stripper struct {
 // Strip walks data and returns the rewritten file. The error is a *picture.Error,
 // or that of the context.
 func Strip(ctx context.Context, data []byte, o picture.Options) (*picture.Stripped, error) {
-	if len(data) < 4 || data[0] != 0xFF || data[1] != mSOI {
+	if len(data) < 2 || data[0] != 0xFF || data[1] != mSOI {
 		return nil, picture.Errorf(picture.Malformed, "no SOI marker")
 	}
 	s := &stripper{ctx: ctx, data: data, pos: 2, opts: o, budget: picture.NewBudget(o.Limits)}

@@ -1,0 +1,125 @@
+//go:build e2e
+
+package sanitize_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// python is an interpreter with Pillow: $WEIR_PYTHON, or the one that make deps
+// installs.
+func python(t *testing.T) string {
+	if p := os.Getenv("WEIR_PYTHON"); p != "" {
+		return p
+	}
+	root, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(strings.TrimSpace(string(root)), ".deps", "venv", "bin", "python")
+}
+
+// TestPillowDecodesTheSame strips every source file and lets Pillow, that is
+// libjpeg-turbo and libpng, decode source and output: modes, sizes and samples are
+// equal, and those of the golden file.
+func TestPillowDecodesTheSame(t *testing.T) {
+	dir := t.TempDir()
+	want := readGolden(t)
+	for name := range want {
+		out, _ := strip(t, source(t, name))
+		if err := os.WriteFile(filepath.Join(dir, name), out, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, got := range pillow(t, dir) {
+		if got != want[name] {
+			t.Errorf("%s: Pillow decodes %+v, want %+v", name, got, want[name])
+		}
+		delete(want, name)
+	}
+	if len(want) > 0 {
+		t.Errorf("Pillow did not decode %v", want)
+	}
+}
+
+// pillow decodes every file of a folder.
+func pillow(t *testing.T, dir string) map[string]golden {
+	t.Helper()
+	cmd := exec.Command(python(t), "testdata/image/decode.py", dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]golden{}
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	for lines.Scan() {
+		var line struct {
+			File string `json:"file"`
+			golden
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		found[line.File] = line.golden
+	}
+	return found
+}
+
+// structural are the tags that exiftool derives from what a decoder needs.
+var structural = map[string]bool{
+	"SourceFile": true, "ExifTool:ExifToolVersion": true,
+	"IFD0:Orientation": true, "Composite:ImageSize": true, "Composite:Megapixels": true,
+	"JFIF:JFIFVersion": true, "JFIF:ResolutionUnit": true, "JFIF:XResolution": true, "JFIF:YResolution": true,
+	"Adobe:DCTEncodeVersion": true, "Adobe:APP14Flags0": true, "Adobe:APP14Flags1": true, "Adobe:ColorTransform": true,
+}
+
+// TestExiftoolFindsNothing runs exiftool over the stripped canary files.
+func TestExiftoolFindsNothing(t *testing.T) {
+	dir := t.TempDir()
+	passed := 0
+	for _, c := range canaries(t) {
+		out, err := stripOrRefuse(t, c.data)
+		if err != nil {
+			continue
+		}
+		passed++
+		if err := os.WriteFile(filepath.Join(dir, c.file()), out, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.Command("exiftool", "-json", "-G1", "-U", "-a", "-ee", dir).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []map[string]any
+	if err := json.Unmarshal(out, &files); err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != passed {
+		t.Errorf("exiftool read %d files of %d", len(files), passed)
+	}
+	for _, tags := range files {
+		for name, value := range tags {
+			group, tag, _ := strings.Cut(name, ":")
+			switch {
+			case structural[name], group == "System":
+			case group == "File" && tag != "Comment":
+			case group == "PNG" && pngStructural[tag]:
+			default:
+				t.Errorf("%v: %s = %v", tags["SourceFile"], name, value)
+			}
+		}
+	}
+}
+
+var pngStructural = map[string]bool{"ImageWidth": true, "ImageHeight": true, "BitDepth": true, "ColorType": true,
+	"Compression": true, "Filter": true, "Interlace": true, "Palette": true, "Transparency": true,
+	"Gamma": true, "SRGBRendering": true, "SignificantBits": true}
