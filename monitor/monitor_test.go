@@ -1,0 +1,441 @@
+package monitor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"weir/monitor/baseline"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// source makes samples of the model "signs" version "1", twenty a second.
+type source struct {
+	rng  *rand.Rand
+	time time.Time
+	n    int
+}
+
+func newSource(seed uint64) *source {
+	return &source{rng: rand.New(rand.NewPCG(seed, seed)), time: start}
+}
+
+func (s *source) next(foggy bool) Sample {
+	s.n++
+	s.time = s.time.Add(50 * time.Millisecond)
+	sample := Sample{
+		Model: "signs", Version: "1", Time: s.time, Entropy: 0.3 * s.rng.Float64(),
+		Class: []string{"stop", "yield", "limit"}[s.rng.IntN(3)], TraceID: fmt.Sprintf("%032x", s.n),
+	}
+	sample.Confidence = 1 - sample.Entropy/2
+	if foggy {
+		sample.Confidence /= 2
+	}
+	return sample
+}
+
+func signsBaseline(t testing.TB, seed uint64) *baseline.Baseline {
+	t.Helper()
+	var lines []byte
+	src := newSource(seed)
+	for range 10_000 {
+		s := src.next(false)
+		lines = s.AppendJSON(lines)
+	}
+	b, err := baseline.BuildFrom(bytes.NewReader(lines), baseline.Options{Model: "signs"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func configure(t testing.TB, m *Monitor, b *baseline.Baseline) {
+	t.Helper()
+	if err := m.Configure([]ModelConfig{
+		{Model: "signs", Version: "1", Baseline: b, Settings: DefaultSettings()},
+		{Model: "echo"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// observe waits for the monitor to take the sample, which Observe does not.
+func observe(m *Monitor, s Sample) { m.handle(&s) }
+
+func closeNow(t testing.TB, m *Monitor) {
+	t.Helper()
+	if err := m.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAlarm(t *testing.T) {
+	var alarms []Alarm
+	m := New(Options{OnAlarm: func(a Alarm) { alarms = append(alarms, a) }})
+	b := signsBaseline(t, 1)
+	configure(t, m, b)
+	src := newSource(2)
+	for range 10_000 {
+		observe(m, src.next(false))
+	}
+	if len(alarms) != 0 {
+		t.Fatalf("alarm without cause: %+v", alarms[0])
+	}
+	first := src.n + 1
+	for range 2000 {
+		observe(m, src.next(true))
+	}
+	closeNow(t, m)
+	if len(alarms) == 0 {
+		t.Fatal("no alarm")
+	}
+	a := alarms[0]
+	if a.Model != "signs" || a.Version != "1" || a.Baseline != b.Digest() || a.Feature != "confidence" ||
+		a.Statistic < a.Threshold || !strings.Contains(a.Promise, "30 d") || a.Effect.PSI < 1 {
+		t.Errorf("%+v", a)
+	}
+	if len(a.TraceIDs) != tracesKept || !slices.IsSorted(a.TraceIDs) || a.TraceIDs[0] < fmt.Sprintf("%032x", first) {
+		t.Errorf("trace ids %v, the change began at %032x", a.TraceIDs, first)
+	}
+	s := m.Snapshot()[1]
+	if s.Drift.Alarms != int64(len(alarms)) || !s.LastAlarm.Equal(alarms[len(alarms)-1].Time) || s.Observed != 12_000 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	m := New(Options{})
+	defer closeNow(t, m)
+	b := signsBaseline(t, 1)
+	configure(t, m, b)
+	src := newSource(3)
+	for range 401 {
+		observe(m, src.next(false))
+	}
+	observe(m, Sample{Model: "echo", Version: "7", Time: start})
+	observe(m, Sample{Model: "signs", Version: "2", Time: start})
+	all := m.Snapshot()
+	if len(all) != 2 || all[0].Model != "echo" || !all[0].WithoutBaseline || all[0].Observed != 1 || m.Unconfigured() != 1 {
+		t.Fatalf("%+v, %d not configured", all, m.Unconfigured())
+	}
+	signs := all[1]
+	if signs.WithoutBaseline || signs.Baseline != b.Digest() || signs.BaselineSamples != 10_000 ||
+		signs.Drift.Blocks != 2 || signs.Drift.Samples != 401 || signs.Drift.Threshold != 259200 {
+		t.Errorf("%+v", signs)
+	}
+	for _, f := range signs.Drift.Features {
+		var share, base float64
+		var total int64
+		for _, bin := range f.Bins {
+			share, base, total = share+bin.Current, base+bin.Baseline, total+bin.Total
+		}
+		if !equal(share, 1) || !equal(base, 1) || total != 401 {
+			t.Errorf("%s: current shares %g, baseline %g, %d samples", f.Name, share, base, total)
+		}
+	}
+}
+
+func TestConfigureKeepsWhatDidNotChange(t *testing.T) {
+	m := New(Options{})
+	defer closeNow(t, m)
+	b := signsBaseline(t, 1)
+	configure(t, m, b)
+	src := newSource(4)
+	for range 500 {
+		observe(m, src.next(false))
+	}
+	before := m.Snapshot()
+	configure(t, m, signsBaseline(t, 1)) // equal, not the same
+	if !reflect.DeepEqual(before, m.Snapshot()) {
+		t.Error("an equal configuration changed the state")
+	}
+	s := DefaultSettings()
+	s.Tolerance = 0.03
+	if err := m.Configure([]ModelConfig{{Model: "signs", Version: "1", Baseline: b, Settings: s}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Snapshot(); len(got) != 1 || got[0].Drift.Blocks != 0 {
+		t.Errorf("other settings kept the state: %+v", got)
+	}
+}
+
+func TestConfigureErrors(t *testing.T) {
+	m := New(Options{})
+	defer closeNow(t, m)
+	b := signsBaseline(t, 1)
+	configure(t, m, b)
+	before := m.Snapshot()
+	other, err := baseline.Build(slices.Repeat([]baseline.Sample{{Values: map[string]baseline.Value{"margin": baseline.Number(1)}}}, 200), baseline.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, configs := range map[string][]ModelConfig{
+		"configured twice":   {{Model: "a"}, {Model: "a"}},
+		`feature "margin"`:   {{Model: "a", Baseline: other, Settings: DefaultSettings()}},
+		"block of 0s is not": {{Model: "a", Baseline: b}},
+		"drift baseline":     {{Model: "a", Baseline: &baseline.Baseline{}, Settings: DefaultSettings()}},
+	} {
+		if err := m.Configure(configs); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `model "a"`) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+	if !reflect.DeepEqual(before, m.Snapshot()) {
+		t.Error("a configuration that failed changed something")
+	}
+}
+
+func TestSilentModelEndsItsBlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(Options{})
+		configure(t, m, signsBaseline(t, 1))
+		for range 150 {
+			m.Observe(Sample{Model: "signs", Version: "1"})
+		}
+		time.Sleep(9 * time.Second)
+		if got := m.Snapshot()[1].Drift; got.Blocks != 0 || got.Samples != 150 {
+			t.Errorf("after 9 s: %d blocks, %d samples", got.Blocks, got.Samples)
+		}
+		time.Sleep(2 * time.Second)
+		if got := m.Snapshot()[1].Drift; got.Blocks != 1 {
+			t.Errorf("after 11 s: %d blocks", got.Blocks)
+		}
+		closeNow(t, m)
+	})
+}
+
+func TestObserveDropsAndNeverBlocks(t *testing.T) {
+	m := New(Options{QueueSize: 4})
+	m.mu.Lock() // the goroutine waits with one sample in its hand
+	for range 100 {
+		m.Observe(Sample{Model: "x"})
+	}
+	m.mu.Unlock()
+	closeNow(t, m)
+	if n := m.Dropped(); n < 95 || m.Dropped()+m.Unconfigured() != 100 {
+		t.Errorf("%d dropped, %d handled", n, m.Unconfigured())
+	}
+	m.Observe(Sample{Model: "x"})
+	if m.Dropped()+m.Unconfigured() != 101 {
+		t.Error("a sample after Close was not counted")
+	}
+}
+
+func TestRecordAndBuild(t *testing.T) {
+	m := New(Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	one := m.Record(ctx, "signs", "1")
+	all := m.Record(t.Context(), "signs", "")
+	src := newSource(5)
+	for i := range 300 {
+		s := src.next(false)
+		if i%10 == 9 {
+			s.Time = s.Time.Add(-time.Second) // as from a request that took longer
+		}
+		observe(m, s)
+		observe(m, Sample{Model: "echo", Version: "1"})
+		observe(m, Sample{Model: "signs", Version: "2", Time: s.Time})
+	}
+	cancel()
+	var lines []byte
+	for s := range one.Samples() {
+		lines = s.AppendJSON(lines)
+	}
+	if b, err := baseline.BuildFrom(bytes.NewReader(lines), baseline.Options{}); err != nil || b.Samples != 300 || one.Dropped() != 0 {
+		t.Errorf("%+v, %v, %d dropped", b, err, one.Dropped())
+	}
+	closeNow(t, m)
+	n := 0
+	for range all.Samples() {
+		n++
+	}
+	if n != 600 {
+		t.Errorf("%d samples of all versions", n)
+	}
+	if _, open := <-m.Record(t.Context(), "signs", "").Samples(); open {
+		t.Error("a closed monitor records")
+	}
+}
+
+func TestSlowRecordingDrops(t *testing.T) {
+	m := New(Options{})
+	r := m.Record(t.Context(), "x", "")
+	for range recordingBuffer + 7 {
+		observe(m, Sample{Model: "x", Time: start})
+	}
+	closeNow(t, m)
+	n := 0
+	for range r.Samples() {
+		n++
+	}
+	if n != recordingBuffer || r.Dropped() != 7 {
+		t.Errorf("%d received, %d dropped", n, r.Dropped())
+	}
+}
+
+func TestStateSurvivesARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "drift.json")
+	b := signsBaseline(t, 1)
+	one, two := New(Options{}), New(Options{})
+	defer closeNow(t, one)
+	defer closeNow(t, two)
+	configure(t, one, b)
+	src := newSource(6)
+	for range 3333 {
+		observe(one, src.next(false))
+	}
+	if err := one.SaveState(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.LoadState(path); err != nil {
+		t.Fatal(err)
+	}
+	configure(t, two, b)
+	for range 100 {
+		s := src.next(true)
+		observe(one, s)
+		observe(two, s)
+	}
+	if x, y := one.Snapshot()[1].Drift, two.Snapshot()[1].Drift; x.Blocks != 17 || !reflect.DeepEqual(x, y) {
+		t.Errorf("%+v\n%+v", x, y)
+	}
+}
+
+func TestLoadStateErrors(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "drift.json")
+	m := New(Options{})
+	defer closeNow(t, m)
+	b := signsBaseline(t, 1)
+	if err := m.LoadState(path); err != nil {
+		t.Errorf("no file: %v", err)
+	}
+	configure(t, m, b)
+	if err := m.SaveState(path); err != nil {
+		t.Fatal(err)
+	}
+	valid, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{
+		"empty":     nil,
+		"truncated": valid[:len(valid)/2],
+		"changed":   bytes.Replace(valid, []byte(`"blocks":0`), []byte(`"blocks":1`), 1),
+		"format":    bytes.Replace(valid, []byte("state/1"), []byte("state/2"), 1),
+		"null":      []byte("null"),
+	} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.LoadState(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	configure(t, m, signsBaseline(t, 2)) // begins anew
+	if got := m.Snapshot()[1].Drift; got.Blocks != 0 {
+		t.Errorf("%+v", got)
+	}
+	if err := m.SaveState(filepath.Join(folder, "absent", "x")); err == nil {
+		t.Error("no error for a folder that does not exist")
+	}
+}
+
+func TestCloseGivesUpWithItsContext(t *testing.T) {
+	block := make(chan struct{})
+	m := New(Options{OnAlarm: func(Alarm) { <-block }})
+	configure(t, m, signsBaseline(t, 1))
+	src := newSource(7)
+	for range 4000 {
+		m.Observe(src.next(true))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := m.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	close(block)
+	closeNow(t, m) // a second Close waits as well
+	if m.Dropped() != 0 || m.Snapshot()[1].Observed != 4000 {
+		t.Error("samples that waited were not handled")
+	}
+}
+
+// TestConcurrentUse is for the race detector.
+func TestConcurrentUse(t *testing.T) {
+	m := New(Options{})
+	b := signsBaseline(t, 1)
+	path := filepath.Join(t.TempDir(), "drift.json")
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			src := newSource(uint64(i))
+			for range 2000 {
+				m.Observe(src.next(false))
+			}
+		})
+	}
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := m.Record(ctx, "signs", "")
+		configure(t, m, b)
+		m.Snapshot()
+		if err := m.SaveState(path); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		for range r.Samples() {
+		}
+	}
+	wg.Wait()
+	closeNow(t, m)
+}
+
+func TestObserveAllocatesNothing(t *testing.T) {
+	m := New(Options{QueueSize: 10})
+	defer closeNow(t, m)
+	s := newSource(1).next(false)
+	if n := testing.AllocsPerRun(1000, func() { m.Observe(s) }); n != 0 {
+		t.Errorf("Observe: %g allocations", n)
+	}
+	configure(t, m, signsBaseline(t, 1))
+	if n := testing.AllocsPerRun(1000, func() { m.handle(&s) }); n != 0 {
+		t.Errorf("handling a sample: %g allocations", n)
+	}
+}
+
+// BenchmarkHandle is the whole cost of a sample with its three features, after
+// the queue.
+func BenchmarkHandle(b *testing.B) {
+	m := New(Options{})
+	defer closeNow(b, m)
+	configure(b, m, signsBaseline(b, 1))
+	src := newSource(8)
+	samples := make([]Sample, 1024)
+	for i := range samples {
+		samples[i] = src.next(false)
+	}
+	b.ReportAllocs()
+	now := start
+	for i := 0; b.Loop(); i++ {
+		s := &samples[i%len(samples)]
+		now = now.Add(50 * time.Millisecond)
+		s.Time = now
+		m.handle(s)
+	}
+}
