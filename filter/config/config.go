@@ -65,6 +65,16 @@ type Limits struct {
 	MaxImagePixels int64 `yaml:"max_image_pixels" max:"1000000000"`
 	// MaxImageSide is the longer side of one image, in pixels. Default: 16384.
 	MaxImageSide int64 `yaml:"max_image_side" max:"65535"`
+	// MaxImageSegments is the number of segments or chunks of one image file. Default: 512.
+	MaxImageSegments int64 `yaml:"max_image_segments" max:"1000000"`
+	// MaxImageMetadataBytes is the size of all that is not picture in one image
+	// file. Default: 16MiB.
+	MaxImageMetadataBytes Bytes `yaml:"max_image_metadata_bytes" max:"1GiB"`
+	// MaxImageScans is the number of scans of one progressive JPEG. Default: 100.
+	MaxImageScans int64 `yaml:"max_image_scans" max:"10000"`
+	// MaxImageDecodedBytes is the memory that the steps of a profile on the pixels
+	// of one image may need. Default: 1GiB.
+	MaxImageDecodedBytes Bytes `yaml:"max_image_decoded_bytes" max:"1TiB"`
 	// MaxTextBytes is the size of one text. Default: 1MiB.
 	MaxTextBytes Bytes `yaml:"max_text_bytes" max:"1GiB"`
 	// MaxJSONHeaderBytes is the size of the JSON in front of binary tensors. Default: 1MiB.
@@ -155,26 +165,30 @@ func Default() *Config {
 			Timeout: 5 * second,
 		},
 		Limits: Limits{
-			MaxBodyBytes:       64 * mebibyte,
-			MaxResponseBytes:   64 * mebibyte,
-			MaxImageBytes:      25 * mebibyte,
-			MaxImagePixels:     40_000_000,
-			MaxImageSide:       16384,
-			MaxTextBytes:       mebibyte,
-			MaxJSONHeaderBytes: mebibyte,
-			MaxJSONDepth:       32,
-			MaxNameBytes:       256,
-			MaxParameters:      64,
-			MaxInputs:          64,
-			MaxOutputs:         64,
-			MaxRank:            16,
-			MaxElements:        64 << 20,
-			MaxBytesElements:   64 << 10,
-			MaxInflateRatio:    200,
-			MaxStreamsInFlight: 256,
-			MaxBytesInFlight:   1024 * mebibyte,
-			AdmissionTimeout:   second,
-			RequestTimeout:     30 * second,
+			MaxBodyBytes:          64 * mebibyte,
+			MaxResponseBytes:      64 * mebibyte,
+			MaxImageBytes:         25 * mebibyte,
+			MaxImagePixels:        40_000_000,
+			MaxImageSide:          16384,
+			MaxImageSegments:      512,
+			MaxImageMetadataBytes: 16 * mebibyte,
+			MaxImageScans:         100,
+			MaxImageDecodedBytes:  1024 * mebibyte,
+			MaxTextBytes:          mebibyte,
+			MaxJSONHeaderBytes:    mebibyte,
+			MaxJSONDepth:          32,
+			MaxNameBytes:          256,
+			MaxParameters:         64,
+			MaxInputs:             64,
+			MaxOutputs:            64,
+			MaxRank:               16,
+			MaxElements:           64 << 20,
+			MaxBytesElements:      64 << 10,
+			MaxInflateRatio:       200,
+			MaxStreamsInFlight:    256,
+			MaxBytesInFlight:      1024 * mebibyte,
+			AdmissionTimeout:      second,
+			RequestTimeout:        30 * second,
 		},
 		Telemetry: Telemetry{SampleRatio: 0.05},
 		Keys:      Keys{Epoch: day},

@@ -31,7 +31,7 @@ func TestReadmeConfig(t *testing.T) {
 		Versions: []string{"1"},
 		Mode:     Enforce,
 		Inputs: map[string]Input{"IMAGE": {Kind: Image, Profile: Standard, Formats: []Format{JPEG, PNG},
-			Orientation: Apply, MaxBytes: 25 << 20}},
+			Orientation: Keep, MaxBytes: 25 << 20}},
 		Outputs: map[string]Output{"SCORES": {Kind: Probabilities, Labels: c.Models[0].Outputs["SCORES"].Labels}},
 		Checks: []Check{{Name: "low-confidence", Output: "SCORES", MinConfidence: 0.35,
 			Action: Flag, Mode: Enforce}},
@@ -73,7 +73,7 @@ func TestFullConfig(t *testing.T) {
 	check("models[0]", reflect.ValueOf(m), reflect.ValueOf(model))
 	low, high := -1.5, 1000.0
 	for name, want := range map[string]Input{
-		"IMAGE":   {Kind: Image, Profile: Light, Formats: []Format{PNG}, Orientation: Keep, MaxBytes: 1 << 20},
+		"IMAGE":   {Kind: Image, Profile: Light, Formats: []Format{PNG}, Orientation: Drop, MaxBytes: 1 << 20},
 		"CAPTION": {Kind: Text, Profile: Strict, MaxBytes: 512},
 		"MEAN":    {Kind: Tensor, Datatype: "FP32", Shape: []int64{-1, 3}, Min: &low, Max: &high, NotFinite: Allow},
 		"raw:0":   {Kind: Opaque},

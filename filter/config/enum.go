@@ -83,12 +83,11 @@ type Orientation string
 
 // The treatments of the orientation mark.
 const (
-	Keep  Orientation = "keep"  // the mark stays, in canonical form
-	Apply Orientation = "apply" // the pixels are turned and the mark goes
-	Drop  Orientation = "drop"  // the mark goes
+	Keep Orientation = "keep" // the mark stays, in canonical form
+	Drop Orientation = "drop" // the mark goes
 )
 
-func (Orientation) names() []string { return list(Keep, Apply, Drop) }
+func (Orientation) names() []string { return list(Keep, Drop) }
 
 // Datatype is a datatype of the KServe V2 protocol.
 type Datatype string
@@ -106,11 +105,11 @@ type NotFinite string
 
 // The treatments of NaN and infinity.
 const (
-	Refuse NotFinite = "refuse"
+	Reject NotFinite = "reject"
 	Allow  NotFinite = "allow"
 )
 
-func (NotFinite) names() []string { return list(Refuse, Allow) }
+func (NotFinite) names() []string { return list(Reject, Allow) }
 
 // OutputKind says what an output holds.
 type OutputKind string

@@ -38,8 +38,8 @@ type Input struct {
 	// Formats of an image that are allowed, told by content: jpeg, png.
 	// Default: [jpeg, png].
 	Formats []Format `yaml:"formats,omitempty"`
-	// Orientation of an image: keep the mark, apply it to the pixels (which strip
-	// cannot), or drop it. Default: keep with strip, else apply.
+	// Orientation of an image: keep the mark in canonical form, or drop it. The
+	// pixels are not turned. Default: keep.
 	Orientation Orientation `yaml:"orientation,omitempty"`
 	// MaxBytes is the size of one image or text, at most the limit of the file.
 	// Default: limits.max_image_bytes or limits.max_text_bytes.
@@ -52,8 +52,8 @@ type Input struct {
 	Min *float64 `yaml:"min,omitempty"`
 	// Max is the largest value of a tensor that is let through. Default: none.
 	Max *float64 `yaml:"max,omitempty"`
-	// NotFinite says what becomes of a tensor with NaN or infinity: refuse or
-	// allow. Default: refuse.
+	// NotFinite says what becomes of a tensor with NaN or infinity: reject or
+	// allow. Default: reject.
 	NotFinite NotFinite `yaml:"not_finite,omitempty"`
 }
 
@@ -159,9 +159,6 @@ func (in *Input) complete(limits *Limits) {
 		}
 		if in.Orientation == "" {
 			in.Orientation = Keep
-			if in.Profile != Strip {
-				in.Orientation = Apply
-			}
 		}
 	case Text:
 		if in.Profile == "" {
@@ -169,7 +166,7 @@ func (in *Input) complete(limits *Limits) {
 		}
 	case Tensor:
 		if in.NotFinite == "" {
-			in.NotFinite = Refuse
+			in.NotFinite = Reject
 		}
 	}
 }

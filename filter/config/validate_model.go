@@ -112,9 +112,6 @@ func (v *validator) input(in Input, path string) {
 
 func (v *validator) image(in Input, path string) {
 	v.maxBytes(in, path, v.c.Limits.MaxImageBytes, "limits.max_image_bytes")
-	if in.Profile == Strip && in.Orientation == Apply {
-		v.fail(path+".orientation", "profile strip does not touch pixels, so it cannot apply the orientation")
-	}
 	if in.Profile == Standard && v.c.Keys.SanitizeFile == "" {
 		v.warn(path+".profile", "no keys.sanitize_file: the key of this profile is random at each start, and differs between replicas")
 	}
