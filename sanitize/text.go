@@ -72,19 +72,23 @@ func (o TextOptions) maxBytes() int {
 //     are read, and to drop it would leave the forged order behind. It is refused
 //     as TextBidiOverride in a text without right-to-left letters, and wherever a
 //     letter or digit of the contrary direction follows it in its paragraph;
-//     otherwise it changes nothing and goes.
+//     otherwise it turns nothing round and goes.
 //   - Spaces become U+0020; styled, full-width and half-width characters and Latin
 //     ligatures become plain ones, except full-width punctuation beside an East
 //     Asian letter. At most 8 combining marks stand on one base.
 //
 // Unassigned and private-use characters stay. The profile strict also normalises
 // to NFKC, which rewrites ², ½, ™ and the like, and is narrower: no U+200B, no
-// bidirectional marks or overrides, no private use, no U+E01xx selectors, only the
-// flags of England, Scotland and Wales, at most 4 marks and none twice in a row.
+// bidirectional marks or overrides, no grapheme joiner, no private use, no
+// U+E01xx selectors, only the flags of England, Scotland and Wales, at most 4
+// marks and none twice in a row.
 //
 // Not treated: letters of one script that look like those of another (UTS #39
-// confusables without a decomposition), which need a decision for each word. In
-// scripts that use joiners, a joiner at a legitimate place can carry one bit.
+// confusables without a decomposition), which need a decision for each word.
+// Where a script has a use for a hidden character, one that stands there without
+// need still passes: a joiner after a letter of a joining script carries one bit,
+// a selector after a Han ideograph a byte (strict: none). Text of Latin, Cyrillic
+// or Greek letters hides nothing.
 //
 // Refusals are TextInvalidUTF8, TextTooLong (the input or the result is over the
 // limit) and TextBidiOverride. Sources: UAX #15, UAX #9, UTS #51, the
