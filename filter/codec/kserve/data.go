@@ -68,8 +68,8 @@ func boolElement(s *scanner, dst []byte) ([]byte, error) {
 
 func unsignedElement(d tensor.DataType, most uint64) func(*scanner, []byte) ([]byte, error) {
 	return func(s *scanner, dst []byte) ([]byte, error) {
-		n, err := s.number()
-		if err != nil {
+		var n number
+		if err := s.number(&n); err != nil {
 			return nil, err
 		}
 		value, err := n.unsigned(most, d.String())
@@ -79,8 +79,8 @@ func unsignedElement(d tensor.DataType, most uint64) func(*scanner, []byte) ([]b
 
 func signedElement(d tensor.DataType, most int64) func(*scanner, []byte) ([]byte, error) {
 	return func(s *scanner, dst []byte) ([]byte, error) {
-		n, err := s.number()
-		if err != nil {
+		var n number
+		if err := s.number(&n); err != nil {
 			return nil, err
 		}
 		value, err := n.signed(most, d.String())
@@ -102,8 +102,8 @@ func appendInteger(dst []byte, size int, value uint64) []byte {
 }
 
 func fp32Element(s *scanner, dst []byte) ([]byte, error) {
-	n, err := s.number()
-	if err != nil {
+	var n number
+	if err := s.number(&n); err != nil {
 		return nil, err
 	}
 	value, err := n.float32()
@@ -111,8 +111,8 @@ func fp32Element(s *scanner, dst []byte) ([]byte, error) {
 }
 
 func fp64Element(s *scanner, dst []byte) ([]byte, error) {
-	n, err := s.number()
-	if err != nil {
+	var n number
+	if err := s.number(&n); err != nil {
 		return nil, err
 	}
 	value, err := n.float64()

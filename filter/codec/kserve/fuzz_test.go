@@ -157,7 +157,8 @@ func FuzzNumber(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		s := &scanner{src: []byte(text)}
-		n, err := s.number()
+		var n number
+		err := s.number(&n)
 		valid := len(text) > 0 && jsonNumber(text[btoi(text[0] == '-'):])
 		if valid && err != nil && len(text) <= maxNumberBytes {
 			t.Fatalf("%q refused: %v", text, err)

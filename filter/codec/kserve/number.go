@@ -1,6 +1,7 @@
 package kserve
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 
@@ -25,56 +26,72 @@ type number struct {
 // maxDigits is the number of decimal digits that always fit a uint64.
 const maxDigits = 19
 
-// number reads a number by the grammar of RFC 8259 §6.
-func (s *scanner) number() (n number, err error) {
+// number reads a number by the grammar of RFC 8259 §6 into n.
+func (s *scanner) number(n *number) error {
 	src, i := s.src, s.pos
-	n.integer = true
-	if i < len(src) && src[i] == '-' {
-		n.negative = true
+	negative := i < len(src) && src[i] == '-'
+	if negative {
 		i++
 	}
-	first := i
+	first, mantissa := i, uint64(0)
 	for i < len(src) && src[i]-'0' <= 9 {
-		n.mantissa = n.mantissa*10 + uint64(src[i]-'0')
+		mantissa = mantissa*10 + uint64(src[i]-'0')
 		i++
 	}
-	digits := i - first
-	if digits == 0 || digits > 1 && src[first] == '0' {
-		return n, s.malformed("expected a number")
+	count, power, integer := i-first, 0, true
+	if count == 0 || count > 1 && src[first] == '0' {
+		return s.malformed("expected a number")
 	}
 	if i < len(src) && src[i] == '.' {
-		n.integer = false
-		i++
-		point := i
-		for i < len(src) && src[i]-'0' <= 9 {
-			n.mantissa = n.mantissa*10 + uint64(src[i]-'0')
-			i++
+		point := i + 1
+		integer = false
+		if mantissa, i = digits(src, point, mantissa); i == point {
+			return s.malformed("number without digits after the point")
 		}
-		if i == point {
-			return n, s.malformed("number without digits after the point")
-		}
-		n.exponent = point - i
-		digits += i - point
+		power = point - i
+		count -= power
 	}
-	if digits > maxDigits {
-		digits = significant(src[first:i])
+	if count > maxDigits {
+		count = significant(src[first:i])
 	}
-	n.exact = digits <= maxDigits
 	if i < len(src) && src[i]|0x20 == 'e' {
-		n.integer = false
-		power, next, ok := exponent(src, i+1)
+		exponent, next, ok := exponent(src, i+1)
 		if !ok {
-			return n, s.malformed("number without digits in its exponent")
+			return s.malformed("number without digits in its exponent")
 		}
-		n.exponent += power
-		i = next
+		power, i, integer = power+exponent, next, false
 	}
 	if i-s.pos > maxNumberBytes {
-		return n, codec.Refuse(codec.JSONTooLarge, "a number has more than %d bytes", maxNumberBytes)
+		return codec.Refuse(codec.JSONTooLarge, "a number has more than %d bytes", maxNumberBytes)
 	}
 	n.token = src[s.pos:i]
+	n.mantissa, n.exponent = mantissa, power
+	n.negative, n.integer, n.exact = negative, integer, count <= maxDigits
 	s.pos = i
-	return n, nil
+	return nil
+}
+
+// digits reads decimal digits from src[i:], appends them to mantissa and returns
+// the index after them. Eight at a time are added up in pairs, then fours, then
+// all: D. Lemire, Number Parsing at a Gigabyte per Second, 2021, §3.
+func digits(src []byte, i int, mantissa uint64) (uint64, int) {
+	for len(src)-i >= 8 {
+		v := binary.LittleEndian.Uint64(src[i:])
+		const high, zeros, six = 0xf0f0f0f0f0f0f0f0, 0x3030303030303030, 0x0606060606060606
+		if v&high != zeros || (v+six)&high != zeros {
+			break
+		}
+		v -= zeros
+		v = v*10 + v>>8
+		v = (v&0x000000ff000000ff*0x000f424000000064 + v>>16&0x000000ff000000ff*0x0000271000000001) >> 32
+		mantissa = mantissa*1e8 + v
+		i += 8
+	}
+	for i < len(src) && src[i]-'0' <= 9 {
+		mantissa = mantissa*10 + uint64(src[i]-'0')
+		i++
+	}
+	return mantissa, i
 }
 
 // significant counts the digits of an unsigned decimal without leading zeros.
@@ -162,11 +179,14 @@ func (n *number) scaled() (value float64, ok bool) {
 	default:
 		value *= exactPowers[e]
 	}
-	// The integer token -0 is +0, as it is for RapidJSON, which reads integers first.
-	if n.negative && !(n.integer && n.mantissa == 0) {
-		value = -value
+	if n.integer && n.mantissa == 0 {
+		return 0, true // -0 is +0, as it is for RapidJSON, which reads integers first
 	}
-	return value, true
+	sign := uint64(0) // no branch: the signs of data are hard to predict
+	if n.negative {
+		sign = 1 << 63
+	}
+	return math.Float64frombits(math.Float64bits(value) | sign), true
 }
 
 // float64 returns the float64 nearest to the number. A number beyond the range

@@ -70,8 +70,8 @@ func TestNumberNearMiddles(t *testing.T) {
 			for _, digits := range []int{-1, 6, 9, 16, 17, 18, 19, 20, 40} {
 				for _, format := range []byte{'e', 'f'} {
 					s := &scanner{src: strconv.AppendFloat(nil, value, format, digits, 64)}
-					n, err := s.number()
-					if err != nil {
+					var n number
+					if err := s.number(&n); err != nil {
 						t.Fatal(err)
 					}
 					checkFloats(t, &n)
@@ -94,9 +94,9 @@ func TestNumberOfAnyLength(t *testing.T) {
 		}
 		for _, text := range []string{text, "-" + text, text + ".0", "0." + string(digits), fmt.Sprintf("%se%d", text, random.IntN(80)-40)} {
 			s := &scanner{src: []byte(text)}
-			n, err := s.number()
-			if err != nil || s.pos != len(text) {
-				t.Fatalf("%q: %v", text, err)
+			var n number
+			if err := s.number(&n); err != nil || s.pos != len(text) {
+				t.Fatalf("%q: %v", text, s.pos)
 			}
 			checkFloats(t, &n)
 			for d := range elements {

@@ -153,8 +153,8 @@ func (p *parser) shape() ([]int64, error) {
 // count reads an integer that is not negative. The reason is for a number that
 // is not.
 func (p *parser) count(reason codec.Reason, what string) (int64, error) {
-	n, err := p.number()
-	if err != nil {
+	var n number
+	if err := p.number(&n); err != nil {
 		return 0, err
 	}
 	value, err := n.unsigned(math.MaxInt64, what)
@@ -222,7 +222,8 @@ func (p *parser) parameter() (any, error) {
 	case otherValue:
 		return nil, codec.Refuse(codec.ParameterInvalid, "a parameter must be a string, number or boolean")
 	}
-	n, err := p.number()
+	var n number
+	err := p.number(&n)
 	switch {
 	case err != nil:
 		return nil, err
