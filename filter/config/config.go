@@ -9,6 +9,9 @@ type Config struct {
 	// Listen is the Unix socket on which Envoy reaches Weir: unix:// and an
 	// absolute path of at most 107 bytes. Default: unix:///run/weir/extproc.sock.
 	Listen string `yaml:"listen" reload:"restart"`
+	// Peers are the numeric user ids that may connect to the socket, beside root
+	// and the user that Weir runs as. Default: none.
+	Peers []int64 `yaml:"peers,omitempty,flow" max:"4294967294" reload:"restart"`
 	// Public is the address (host:port; without a host: all addresses) of the
 	// read-only metrics and health endpoints. Default: :9464.
 	Public string `yaml:"public" reload:"restart"`
@@ -109,7 +112,8 @@ type Limits struct {
 	// refused. Default: 1s.
 	AdmissionTimeout Duration `yaml:"admission_timeout" max:"1h" reload:"restart"`
 	// RequestTimeout is how long Weir may work on a request, and again on its
-	// response; the time in the model server is not counted. Default: 30s.
+	// response; the time in the model server is not counted. Envoy's own timer for
+	// each message is 10/7 of it. Default: 10s.
 	RequestTimeout Duration `yaml:"request_timeout" max:"1h"`
 }
 
@@ -188,7 +192,7 @@ func Default() *Config {
 			MaxStreamsInFlight:    256,
 			MaxBytesInFlight:      1024 * mebibyte,
 			AdmissionTimeout:      second,
-			RequestTimeout:        30 * second,
+			RequestTimeout:        10 * second,
 		},
 		Telemetry: Telemetry{SampleRatio: 0.05},
 		Keys:      Keys{Epoch: day},

@@ -151,3 +151,12 @@ type File string
 
 // Dir is the path of a folder, resolved in the same way. "" is no folder.
 type Dir string
+
+// Set reads the text form; with Type and String it makes a Duration a flag.
+func (d *Duration) Set(text string) error { return d.set(text) }
+
+// Type is the name of the type in the help of a flag.
+func (d *Duration) Type() string { return "duration" }
+
+// Std is the duration in the terms of package time.
+func (d Duration) Std() time.Duration { return time.Duration(d) }

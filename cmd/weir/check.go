@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"weir/filter/config"
+)
+
+func newCheck() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check a configuration and everything it refers to",
+		Long: `Check a configuration and everything it refers to, and say all that is wrong
+with it at once. Exit code 0: valid; 2: a file cannot be read; 4: not valid.`,
+		Args: cobra.NoArgs,
+	}
+	file := configFlag(c)
+	output := outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		path, err := findConfig(*file)
+		if err != nil {
+			return err
+		}
+		cfg, warnings, err := config.Load(path)
+		if err == nil {
+			_, err = cfg.Build(make([]byte, 32)) // stands in for a random key
+		}
+		if *output == "json" {
+			return checkJSON(c, warnings, err)
+		}
+		if len(warnings) > 0 {
+			fmt.Fprintln(c.ErrOrStderr(), warnings.String())
+		}
+		if err != nil {
+			return configError(err)
+		}
+		fmt.Fprintf(c.OutOrStdout(), "%s: valid, %d models, digest %s\n", path, len(cfg.Models), cfg.Digest())
+		return nil
+	}
+	return c
+}
+
+// checkJSON prints one object with all issues.
+func checkJSON(c *cobra.Command, warnings config.Warnings, err error) error {
+	result := struct {
+		Valid    bool            `json:"valid"`
+		Errors   config.Errors   `json:"errors"`
+		Warnings config.Warnings `json:"warnings"`
+	}{Valid: err == nil, Errors: config.Errors{}, Warnings: warnings}
+	if err != nil && !errors.As(err, &result.Errors) {
+		return configError(err)
+	}
+	if result.Warnings == nil {
+		result.Warnings = config.Warnings{}
+	}
+	if err := json.NewEncoder(c.OutOrStdout()).Encode(result); err != nil {
+		return fail(exitUndecided, "%w", err)
+	}
+	if err != nil {
+		return &exitError{code: exitUsage}
+	}
+	return nil
+}
+
+// outputFlag adds --output text|json.
+func outputFlag(c *cobra.Command) *string {
+	output := c.Flags().String("output", "text", "form of the output: text or json")
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if *output != "text" && *output != "json" {
+			return fail(exitUsage, "--output: %q is neither text nor json", *output)
+		}
+		return nil
+	}
+	return output
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"weir/filter"
+)
+
+func newConfig() *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: "Print what the configuration and its answers can be", Args: cobra.NoArgs}
+	c.AddCommand(newConfigReasons())
+	return c
+}
+
+func newConfigReasons() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "reasons",
+		Short: "List every reason code with its HTTP status, gRPC code and hint",
+		Args:  cobra.NoArgs,
+	}
+	output := outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if *output == "json" {
+			return reasonsJSON(c)
+		}
+		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "REASON\tHTTP\tGRPC\tHINT")
+		for _, r := range filter.Reasons() {
+			s := r.Status()
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", r, s.HTTP, s.GRPC, s.Hint)
+		}
+		return w.Flush()
+	}
+	return c
+}
+
+func reasonsJSON(c *cobra.Command) error {
+	type row struct {
+		Reason   filter.Reason `json:"reason"`
+		HTTP     int           `json:"http"`
+		GRPC     string        `json:"grpc"`
+		Sentence string        `json:"sentence"`
+		Hint     string        `json:"hint"`
+	}
+	encoder := json.NewEncoder(c.OutOrStdout())
+	for _, r := range filter.Reasons() {
+		s := r.Status()
+		if err := encoder.Encode(row{r, s.HTTP, s.GRPC.String(), s.Sentence, s.Hint}); err != nil {
+			return fail(exitUndecided, "%w", err)
+		}
+	}
+	return nil
+}

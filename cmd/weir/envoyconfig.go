@@ -1,0 +1,53 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/deploy/envoy"
+	"weir/filter/config"
+)
+
+func newEnvoyConfig() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "envoy-config",
+		Short: "Print the Envoy bootstrap that fits a configuration",
+		Long: `Print the Envoy bootstrap that fits a configuration: ext_proc that fails closed,
+with body, buffer, gRPC message and timeout limits taken from the one file.`,
+		Args: cobra.NoArgs,
+	}
+	file := configFlag(c)
+	listen := c.Flags().String("listen", "0.0.0.0:8080", "IP:PORT where clients connect")
+	admin := c.Flags().String("admin", "127.0.0.1:9901", "IP:PORT of Envoy's admin interface")
+	accessLog := c.Flags().String("access-log", "/dev/stdout", "file of the access log")
+	upstreamTimeout := c.Flags().Duration("upstream-timeout", time.Minute, "how long the model server may take for an answer")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(c, *file)
+		if err != nil {
+			return err
+		}
+		o := envoyOptions(cfg)
+		o.Listen, o.Admin, o.AccessLog, o.UpstreamTimeout = *listen, *admin, *accessLog, *upstreamTimeout
+		bootstrap, err := envoy.Bootstrap(o)
+		if err != nil {
+			return fail(exitUsage, "%w", err)
+		}
+		_, err = c.OutOrStdout().Write(bootstrap)
+		return err
+	}
+	return c
+}
+
+// envoyOptions are the options that the configuration decides.
+func envoyOptions(cfg *config.Config) envoy.Options {
+	return envoy.Options{
+		Socket:           cfg.Listen,
+		Upstream:         cfg.Upstream.HTTP,
+		OTLPEndpoint:     cfg.Telemetry.OTLPEndpoint,
+		MaxBodyBytes:     int64(cfg.Limits.MaxBodyBytes),
+		MaxResponseBytes: int64(cfg.Limits.MaxResponseBytes),
+		PhaseTimeout:     cfg.Limits.RequestTimeout.Std(),
+		MaxStreams:       uint32(cfg.Limits.MaxStreamsInFlight),
+	}
+}

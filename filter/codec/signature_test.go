@@ -1,0 +1,70 @@
+package codec
+
+import (
+	"errors"
+	"testing"
+
+	"weir/sanitize/tensor"
+)
+
+func spec() *Signature {
+	return &Signature{Model: "m", Version: "1", MaxBatchSize: 4,
+		Inputs:  []Spec{{Name: "A", DataType: tensor.FP32, Shape: []int64{-1, 2}}, {Name: "B", DataType: tensor.Bytes, Shape: []int64{-1, 1}, Optional: true}},
+		Outputs: []Spec{{Name: "X", DataType: tensor.FP32, Shape: []int64{-1, 3}}}}
+}
+
+func input(name string, d tensor.DataType, shape ...int64) Input {
+	return Input{Tensor: tensor.Tensor{Name: name, DataType: d, Shape: shape}}
+}
+
+func TestMatchRequest(t *testing.T) {
+	for name, tc := range map[string]struct {
+		inputs  []Input
+		outputs []Output
+		ok      bool
+	}{
+		"fits":                 {inputs: []Input{input("A", tensor.FP32, 1, 2)}, ok: true},
+		"with the optional":    {inputs: []Input{input("A", tensor.FP32, 3, 2), input("B", tensor.Bytes, 3, 1)}, ok: true},
+		"missing":              {inputs: []Input{input("B", tensor.Bytes, 1, 1)}},
+		"unknown":              {inputs: []Input{input("A", tensor.FP32, 1, 2), input("C", tensor.FP32, 1, 2)}},
+		"datatype":             {inputs: []Input{input("A", tensor.FP64, 1, 2)}},
+		"rank":                 {inputs: []Input{input("A", tensor.FP32, 2)}},
+		"dimension":            {inputs: []Input{input("A", tensor.FP32, 1, 3)}},
+		"batch too large":      {inputs: []Input{input("A", tensor.FP32, 5, 2)}},
+		"empty batch":          {inputs: []Input{input("A", tensor.FP32, 0, 2)}},
+		"batches differ":       {inputs: []Input{input("A", tensor.FP32, 1, 2), input("B", tensor.Bytes, 2, 1)}},
+		"output of its own":    {inputs: []Input{input("A", tensor.FP32, 1, 2)}, outputs: []Output{{Name: "X"}}, ok: true},
+		"output of no model's": {inputs: []Input{input("A", tensor.FP32, 1, 2)}, outputs: []Output{{Name: "Y"}}},
+	} {
+		err := spec().MatchRequest(&Request{Inputs: tc.inputs, Outputs: tc.outputs})
+		var r *Refusal
+		if tc.ok && err != nil || !tc.ok && (!errors.As(err, &r) || r.Reason != SignatureMismatch) {
+			t.Errorf("%s: %v, want ok = %v", name, err, tc.ok)
+		}
+	}
+}
+
+func TestMatchResponse(t *testing.T) {
+	x := tensor.Tensor{Name: "X", DataType: tensor.FP32, Shape: []int64{1, 3}}
+	bad := x
+	bad.Shape = []int64{1, 4}
+	for name, tc := range map[string]struct {
+		r  Response
+		ok bool
+	}{
+		"fits":          {Response{Model: "m", Version: "1", Outputs: []tensor.Tensor{x}}, true},
+		"other model":   {Response{Model: "n", Version: "1", Outputs: []tensor.Tensor{x}}, false},
+		"other version": {Response{Model: "m", Version: "2", Outputs: []tensor.Tensor{x}}, false},
+		"none":          {Response{Model: "m", Version: "1"}, false},
+		"twice":         {Response{Model: "m", Version: "1", Outputs: []tensor.Tensor{x, x}}, false},
+		"shape":         {Response{Model: "m", Version: "1", Outputs: []tensor.Tensor{bad}}, false},
+	} {
+		if err := spec().MatchResponse(&tc.r, []string{"X"}); (err == nil) != tc.ok {
+			t.Errorf("%s: %v, want ok = %v", name, err, tc.ok)
+		}
+	}
+	twice := Response{Model: "m", Version: "1", Outputs: []tensor.Tensor{x, x}}
+	if err := spec().MatchResponse(&twice, []string{"X", "X"}); err == nil {
+		t.Error("the same output twice was let through")
+	}
+}

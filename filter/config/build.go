@@ -1,0 +1,219 @@
+package config
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"path"
+	"time"
+
+	"weir/filter/codec"
+	"weir/filter/codec/kserve"
+	"weir/filter/policy"
+	"weir/monitor"
+	"weir/monitor/baseline"
+	"weir/sanitize"
+	"weir/sanitize/tensor"
+)
+
+// Built is what a configuration compiles to.
+type Built struct {
+	Policy   *policy.Policy
+	Codec    codec.Codec
+	Monitors []monitor.ModelConfig
+	KeyEpoch time.Duration // how long keyed draws stay the same
+	BodyKey  []byte        // keys the hashes of forwarded bodies
+}
+
+// Build compiles the configuration. secret, of at least 32 bytes, stands in for
+// the key file if the configuration names none. The error is of type Errors.
+func (c *Config) Build(secret []byte) (*Built, error) {
+	if c.Keys.SanitizeFile != "" {
+		secret = c.Contents(c.Keys.SanitizeFile)
+	}
+	r := &report{file: c.source.path}
+	v := &compiler{validator: validator{c, r}}
+	var err error
+	if v.key, err = sanitize.NewKey(secret); err != nil {
+		v.fail("keys.sanitize_file", "%v", err)
+	}
+	b := &Built{KeyEpoch: time.Duration(c.Keys.Epoch), BodyKey: derive(secret, "weir forwarded body")}
+	if b.Codec, err = kserve.New(c.Limits.codec()); err != nil {
+		v.fail("limits", "%v", err)
+	}
+	models := make([]*policy.Model, len(c.Models))
+	for i := range c.Models {
+		models[i] = v.model(fmt.Sprintf("models[%d]", i), &c.Models[i])
+		b.Monitors = append(b.Monitors, observed(models[i])...)
+	}
+	b.Policy = policy.New(models)
+	if _, _, err := r.result(c); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// derive makes a key of its own for each purpose out of one secret.
+func derive(secret []byte, purpose string) []byte {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
+}
+
+func (l *Limits) codec() kserve.Limits {
+	return kserve.Limits{
+		MaxBodyBytes:       int(l.MaxBodyBytes),
+		MaxResponseBytes:   int(l.MaxResponseBytes),
+		MaxInflateRatio:    int(l.MaxInflateRatio),
+		MaxJSONHeaderBytes: int(l.MaxJSONHeaderBytes),
+		MaxJSONDepth:       int(l.MaxJSONDepth),
+		MaxInputs:          int(l.MaxInputs),
+		MaxOutputs:         int(l.MaxOutputs),
+		MaxParameters:      int(l.MaxParameters),
+		MaxRank:            int(l.MaxRank),
+		MaxElements:        l.MaxElements,
+		MaxBytesElements:   l.MaxBytesElements,
+		MaxNameBytes:       int(l.MaxNameBytes),
+	}
+}
+
+func (l *Limits) image(maxBytes Bytes) sanitize.ImageLimits {
+	return sanitize.ImageLimits{
+		MaxBytes:         int(maxBytes),
+		MaxPixels:        l.MaxImagePixels,
+		MaxSide:          int(l.MaxImageSide),
+		MaxSegments:      int(l.MaxImageSegments),
+		MaxMetadataBytes: int(l.MaxImageMetadataBytes),
+		MaxScans:         int(l.MaxImageScans),
+		MaxDecodedBytes:  int64(l.MaxImageDecodedBytes),
+	}
+}
+
+// compiler makes rules of the configuration and reports what no rule can be made of.
+type compiler struct {
+	validator
+	key *sanitize.Key
+}
+
+// model compiles the rules of one model.
+func (v *compiler) model(at string, m *Model) *policy.Model {
+	p := &policy.Model{Pattern: m.Name, Versions: m.Versions, Mode: m.Mode.compiled(), Parameters: m.Parameters,
+		Inputs: map[string]policy.Input{}, Outputs: map[string]policy.Output{}}
+	for _, name := range sorted(m.Inputs) {
+		in := m.Inputs[name]
+		p.Inputs[name] = v.input(join(at+".inputs", name), &in)
+	}
+	for _, name := range sorted(m.Outputs) {
+		p.Outputs[name] = v.output(join(at+".outputs", name), m.Outputs[name])
+	}
+	for _, c := range m.Checks {
+		action := policy.Block
+		if c.Action == Flag {
+			action = policy.Flag
+		}
+		p.Checks = append(p.Checks, policy.Check{Name: c.Name, Output: c.Output, MinConfidence: c.MinConfidence,
+			Finite: c.Finite, Action: action, Mode: c.Mode.compiled()})
+	}
+	if m.Drift.Output != "" {
+		p.Drift = v.drift(at+".drift", m)
+	}
+	return p
+}
+
+func (v *compiler) input(at string, in *Input) policy.Input {
+	switch in.Kind {
+	case Image:
+		formats := make([]string, len(in.Formats))
+		for i, f := range in.Formats {
+			formats[i] = string(f)
+		}
+		o := sanitize.ImageOptions{Profile: string(in.Profile), Formats: formats,
+			Orientation: string(in.Orientation), Limits: v.c.Limits.image(in.MaxBytes), Key: v.key}
+		v.valid(at, o.Validate())
+		return policy.Input{Kind: policy.Image, Image: o}
+	case Text:
+		o := sanitize.TextOptions{Profile: string(in.Profile), MaxBytes: int(in.MaxBytes)}
+		v.valid(at, o.Validate())
+		return policy.Input{Kind: policy.Text, Text: o}
+	case Tensor:
+		o := sanitize.TensorOptions{Shape: in.Shape, Min: in.Min, Max: in.Max, NotFinite: string(in.NotFinite)}
+		if in.Datatype != "" {
+			o.DataType, _ = tensor.ParseDataType(string(in.Datatype)) // an enumeration of these names
+		}
+		v.valid(at, o.Validate())
+		return policy.Input{Kind: policy.Tensor, Tensor: o}
+	default:
+		return policy.Input{Kind: policy.Opaque}
+	}
+}
+
+func (v *compiler) valid(at string, err error) {
+	if err != nil {
+		v.fail(at, "%v", err)
+	}
+}
+
+func (v *compiler) output(at string, out Output) policy.Output {
+	p := policy.Output{Probabilities: out.Kind == Probabilities}
+	if out.Labels == "" {
+		return p
+	}
+	labels, err := ParseLabels(v.c.Contents(out.Labels))
+	v.valid(at+".labels", err)
+	p.Labels = labels
+	return p
+}
+
+// drift compiles how a model is watched. A model without a baseline is watched,
+// too, so that one can be recorded from it.
+func (v *compiler) drift(at string, m *Model) *policy.Drift {
+	d := &policy.Drift{Output: m.Drift.Output, Settings: monitor.DefaultSettings()}
+	d.Settings.MeanTimeBetweenFalseAlarms = time.Duration(m.Drift.MeanTimeBetweenFalseAlarms)
+	d.Settings.Block = time.Duration(m.Drift.Block)
+	d.Settings.Tolerance = m.Drift.Tolerance
+	d.Settings.MinBlockRequests = int(m.Drift.MinBlockRequests)
+	v.valid(at, d.Settings.Validate())
+	if m.Drift.Baseline == "" {
+		return d
+	}
+	if policy.IsGlob(m.Name) {
+		v.fail(at+".baseline", "a baseline belongs to one model; name it without a glob")
+	}
+	b, err := baseline.Parse(v.c.Contents(m.Drift.Baseline))
+	v.valid(at+".baseline", err)
+	d.Baseline, d.File = b, path.Base(string(m.Drift.Baseline))
+	return d
+}
+
+// observed is what the monitor keeps of a model: its one version, or all of them
+// together when the policy does not name just one.
+func observed(m *policy.Model) []monitor.ModelConfig {
+	if m.Drift == nil || policy.IsGlob(m.Pattern) {
+		return nil
+	}
+	w := monitor.ModelConfig{Model: m.Pattern, Baseline: m.Drift.Baseline, Settings: m.Drift.Settings}
+	if len(m.Versions) == 1 {
+		w.Version = m.Versions[0]
+	}
+	return []monitor.ModelConfig{w}
+}
+
+func (m Mode) compiled() policy.Mode {
+	mode, _ := policy.ParseMode(string(m)) // an enumeration of these names
+	return mode
+}
+
+// Slog is the level in the terms of package slog.
+func (l Level) Slog() slog.Level {
+	switch l {
+	case LevelDebug:
+		return slog.LevelDebug
+	case LevelWarn:
+		return slog.LevelWarn
+	case LevelError:
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}

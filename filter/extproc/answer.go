@@ -1,0 +1,133 @@
+package extproc
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"weir/filter"
+	"weir/filter/codec"
+)
+
+// slot is the message that an answer answers; Envoy takes an answer of the same
+// type only.
+type slot uint8
+
+const (
+	onRequestHeaders slot = iota
+	onRequestBodies
+	onResponseHeaders
+	onResponseBodies
+)
+
+// metadataNamespace is where the facts of a verdict go in dynamic metadata.
+const metadataNamespace = "weir"
+
+// build makes every answer that Weir ever sends. Bodies are BUFFERED, which admit
+// has checked, so a replacement is the `body` of a body mutation.
+func (x *exchange) build(s slot, a filter.Answer) *extprocv3.ProcessingResponse {
+	response := &extprocv3.ProcessingResponse{DynamicMetadata: facts(a.Facts)}
+	if a.Refusal != nil {
+		x.phase = final
+		response.Response = &extprocv3.ProcessingResponse_ImmediateResponse{ImmediateResponse: immediate(a.Refusal)}
+		return response
+	}
+	common := &extprocv3.CommonResponse{HeaderMutation: x.mutation(s, a)}
+	if a.Message != nil {
+		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: a.Message.Body}}
+	}
+	switch s {
+	case onRequestHeaders:
+		response.Response = &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{Response: common}}
+	case onRequestBodies:
+		response.Response = &extprocv3.ProcessingResponse_RequestBody{RequestBody: &extprocv3.BodyResponse{Response: common}}
+	case onResponseHeaders:
+		response.Response = &extprocv3.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extprocv3.HeadersResponse{Response: common}}
+	case onResponseBodies:
+		response.Response = &extprocv3.ProcessingResponse_ResponseBody{ResponseBody: &extprocv3.BodyResponse{Response: common}}
+	}
+	return response
+}
+
+// immediate is a refusal as Envoy sends it to the client; for a gRPC client Envoy
+// makes a trailers-only response of it.
+func immediate(r *filter.Refusal) *extprocv3.ImmediateResponse {
+	headers := &extprocv3.HeaderMutation{}
+	set(headers, append(r.Headers, codec.Header{Name: "content-type", Value: "application/json"}))
+	return &extprocv3.ImmediateResponse{
+		Status:     &typev3.HttpStatus{Code: typev3.StatusCode(r.Status.HTTP)},
+		Headers:    headers,
+		Body:       r.ErrorBody(),
+		GrpcStatus: &extprocv3.GrpcStatus{Status: uint32(r.Status.GRPC)},
+		Details:    "weir_" + string(r.Reason),
+	}
+}
+
+// upstreamHeaders are the request headers of a client that the model server gets.
+// Pseudo-headers and what Envoy owns are not Weir's to remove.
+var upstreamHeaders = map[string]bool{
+	"host": true, "traceparent": true, "tracestate": true, "x-request-id": true,
+}
+
+// clientHeaders are the response headers of the model server that a client gets
+// with an answer that Weir wrote.
+var clientHeaders = map[string]bool{"date": true}
+
+// mutation sets the headers of the message that Weir wrote and removes all those
+// of the other side that are not on the list of the direction.
+func (x *exchange) mutation(s slot, a filter.Answer) *extprocv3.HeaderMutation {
+	m := &extprocv3.HeaderMutation{}
+	switch {
+	case s == onRequestBodies, s == onRequestHeaders && a.Pass:
+		remove(m, x.request, upstreamHeaders, a.Message)
+	case s == onResponseBodies && a.Message != nil:
+		remove(m, x.response, clientHeaders, a.Message)
+	}
+	if a.Path != "" {
+		set(m, codec.Headers{{Name: ":path", Value: a.Path}})
+	}
+	if a.Message != nil {
+		set(m, a.Message.Headers)
+	}
+	set(m, a.Mark)
+	return m
+}
+
+func set(m *extprocv3.HeaderMutation, headers codec.Headers) {
+	for _, h := range headers {
+		m.SetHeaders = append(m.SetHeaders, &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: h.Name, RawValue: []byte(h.Value)},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		})
+	}
+}
+
+func remove(m *extprocv3.HeaderMutation, from codec.Headers, keep map[string]bool, message *codec.Message) {
+	seen := map[string]bool{}
+	for _, h := range from {
+		if h.Name == "" || h.Name[0] == ':' || keep[h.Name] || seen[h.Name] {
+			continue
+		}
+		seen[h.Name] = true
+		if message != nil {
+			if _, lines := message.Headers.Get(h.Name); lines > 0 {
+				continue // set anew, which overwrites every line of it
+			}
+		}
+		m.RemoveHeaders = append(m.RemoveHeaders, h.Name)
+	}
+}
+
+// facts are the verdict as dynamic metadata, for Envoy's access log and filters.
+func facts(values map[string]string) *structpb.Struct {
+	if len(values) == 0 {
+		return nil
+	}
+	fields := make(map[string]*structpb.Value, len(values))
+	for k, v := range values {
+		fields[k] = structpb.NewStringValue(v)
+	}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{
+		metadataNamespace: structpb.NewStructValue(&structpb.Struct{Fields: fields})}}
+}

@@ -1,0 +1,137 @@
+// Package policy holds the compiled rules of one configuration: which models,
+// inputs and outputs there are and what is done with each. Plan and Decide are
+// pure, and Decide is the only place where findings become an action.
+package policy
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"weir/monitor"
+	"weir/monitor/baseline"
+	"weir/sanitize"
+)
+
+// Mode says whether rules act. The zero value is Enforce.
+type Mode uint8
+
+// The modes, from the strictest.
+const (
+	Enforce Mode = iota // rules act
+	Shadow              // rules are evaluated and recorded, values pass unchanged
+	Off                 // rules are not evaluated
+)
+
+var modeNames = [...]string{"enforce", "shadow", "off"}
+
+// String returns the mode's name in the configuration.
+func (m Mode) String() string { return modeNames[min(int(m), len(modeNames)-1)] }
+
+// ParseMode returns the mode of a name in the configuration.
+func ParseMode(name string) (Mode, bool) {
+	i := slices.Index(modeNames[:], name)
+	return Mode(max(i, 0)), i >= 0
+}
+
+// Kind says how the values of an input are sanitised. The zero value denies.
+type Kind uint8
+
+// The kinds of inputs.
+const (
+	Undeclared Kind = iota
+	Image           // file bytes of an image in each BYTES element
+	Text            // UTF-8 in each BYTES element
+	Tensor          // numbers: datatype, shape, range, NaN and infinities
+	Opaque          // let through as it is, said out loud in the configuration
+)
+
+var kindNames = [...]string{"undeclared", "image", "text", "tensor", "opaque"}
+
+// String returns the kind's name in the configuration.
+func (k Kind) String() string { return kindNames[min(int(k), len(kindNames)-1)] }
+
+// Input is the rule of one input; of the options, those of its kind count.
+type Input struct {
+	Kind   Kind
+	Image  sanitize.ImageOptions
+	Text   sanitize.TextOptions
+	Tensor sanitize.TensorOptions
+}
+
+// Output is the rule of one output. Labels, if any, name its classes by index.
+type Output struct {
+	Probabilities bool // rows over the last dimension are class probabilities
+	Labels        []string
+}
+
+// Check is one check of an output.
+type Check struct {
+	Name          string
+	Output        string
+	MinConfidence float64 // floor of the top-1 probability of each row; 0: not checked
+	Finite        bool    // refuse NaN and infinities
+	Action        Action
+	Mode          Mode
+}
+
+// Drift is how the outputs of a model are watched.
+type Drift struct {
+	Output   string // the output that holds the class probabilities
+	Baseline *baseline.Baseline
+	File     string // where the baseline came from, for logs; "" without one
+	Settings monitor.Settings
+}
+
+// Model is the rule set of the models that a pattern matches.
+type Model struct {
+	Pattern    string   // a name, or a glob in the sense of path.Match
+	Versions   []string // allowed versions; empty: those the server has
+	Mode       Mode
+	Inputs     map[string]Input
+	Outputs    map[string]Output
+	Parameters []string // request parameters that may reach the model
+	Checks     []Check
+	Drift      *Drift
+}
+
+// Policy is the compiled rules of one configuration. It is immutable.
+type Policy struct {
+	models []*Model // the most specific pattern first
+}
+
+// New returns the policy of the given models. Plain names come before globs,
+// and longer literal parts before shorter ones, whatever the order in the file.
+func New(models []*Model) *Policy {
+	sorted := slices.Clone(models)
+	slices.SortStableFunc(sorted, func(a, b *Model) int { return specificity(b.Pattern) - specificity(a.Pattern) })
+	return &Policy{models: sorted}
+}
+
+func specificity(pattern string) int {
+	if !IsGlob(pattern) {
+		return 1 << 20
+	}
+	return len(pattern) - strings.Count(pattern, "*")
+}
+
+// IsGlob reports whether a pattern of a model is more than a plain name.
+func IsGlob(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// Models lists the rule sets, the most specific first. They are not to be changed.
+func (p *Policy) Models() []*Model { return p.models }
+
+// Model returns the rule set of a model, or nil if none matches.
+func (p *Policy) Model(name string) *Model {
+	for _, m := range p.models {
+		if ok, err := path.Match(m.Pattern, name); ok && err == nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// Allows reports whether the rule set covers a version of its models.
+func (m *Model) Allows(version string) bool {
+	return len(m.Versions) == 0 || slices.Contains(m.Versions, version)
+}

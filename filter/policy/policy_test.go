@@ -1,0 +1,124 @@
+package policy
+
+import (
+	"testing"
+
+	"weir/filter/codec"
+	"weir/sanitize/tensor"
+)
+
+func TestMostSpecificPatternWins(t *testing.T) {
+	p := New([]*Model{{Pattern: "*"}, {Pattern: "traffic-*"}, {Pattern: "traffic-sign"}, {Pattern: "traffic-s*"}})
+	for name, want := range map[string]string{
+		"traffic-sign": "traffic-sign", "traffic-sound": "traffic-s*", "traffic-light": "traffic-*", "other": "*",
+	} {
+		if got := p.Model(name); got == nil || got.Pattern != want {
+			t.Errorf("Model(%q) = %v, want pattern %q", name, got, want)
+		}
+	}
+	if got := New([]*Model{{Pattern: "a"}}).Model("b"); got != nil {
+		t.Errorf("a model that no pattern matches has rules: %v", got)
+	}
+}
+
+func TestZeroValuesAreTheSafeOnes(t *testing.T) {
+	var f Finding
+	if v := Decide([]Finding{f}); v.Action != Block {
+		t.Errorf("the zero finding gives %v, want block", v.Action)
+	}
+	var in Input
+	if in.Carries(tensor.Bytes) || in.Carries(tensor.FP32) {
+		t.Error("an undeclared input carries a tensor")
+	}
+}
+
+func TestDecide(t *testing.T) {
+	block := Finding{Reason: "r1", Action: Block}
+	flag := Finding{Reason: "r2", Action: Flag}
+	note := Finding{Action: Note}
+	shadow := func(f Finding) Finding { f.Mode = Shadow; return f }
+	off := func(f Finding) Finding { f.Mode = Off; return f }
+	for name, tc := range map[string]struct {
+		findings []Finding
+		want     Verdict
+	}{
+		"nothing":                    {nil, Verdict{Action: Allow, Shadow: Allow}},
+		"strictest acts":             {[]Finding{note, flag, block}, Verdict{Action: Block, Reason: "r1", Shadow: Allow}},
+		"earliest of equals":         {[]Finding{{Reason: "a", Action: Flag}, {Reason: "b", Action: Flag}}, Verdict{Action: Flag, Reason: "a", Shadow: Allow}},
+		"shadow does not act":        {[]Finding{shadow(block)}, Verdict{Action: Allow, Reason: "r1", Shadow: Block}},
+		"shadow beside an enforced":  {[]Finding{flag, shadow(block)}, Verdict{Action: Flag, Reason: "r2", Shadow: Block}},
+		"off is not there":           {[]Finding{off(block)}, Verdict{Action: Allow, Shadow: Allow}},
+		"sanitised is not a refusal": {[]Finding{note}, Verdict{Action: Note, Shadow: Allow}},
+	} {
+		if got := Decide(tc.findings); got != tc.want {
+			t.Errorf("%s: Decide = %+v, want %+v", name, got, tc.want)
+		}
+	}
+}
+
+func signature() *codec.Signature {
+	return &codec.Signature{Model: "m", Version: "1", MaxBatchSize: 8,
+		Inputs: []codec.Spec{
+			{Name: "IMAGE", DataType: tensor.Bytes, Shape: []int64{-1, 1}},
+			{Name: "EXTRA", DataType: tensor.FP32, Shape: []int64{-1, 2}, Optional: true}},
+		Outputs: []codec.Spec{
+			{Name: "SCORES", DataType: tensor.FP32, Shape: []int64{-1, 3}},
+			{Name: "LABEL", DataType: tensor.Bytes, Shape: []int64{-1, 1}}}}
+}
+
+func TestPlanAsksForWhatIsChecked(t *testing.T) {
+	m := &Model{Inputs: map[string]Input{"IMAGE": {Kind: Image}}, Checks: []Check{{Output: "SCORES", Finite: true}}}
+	r := &codec.Request{Outputs: []codec.Output{{Name: "LABEL"}}, Inputs: []codec.Input{{Tensor: tensor.Tensor{Name: "IMAGE"}}}}
+	plan := m.Plan(r, signature())
+	if len(plan.Outputs) != 2 || plan.Outputs[0] != "SCORES" || plan.Outputs[1] != "LABEL" {
+		t.Errorf("outputs asked for: %v, want SCORES and LABEL", plan.Outputs)
+	}
+	m.Checks[0].Mode = Off
+	if plan = m.Plan(r, signature()); len(plan.Outputs) != 1 {
+		t.Errorf("outputs asked for with the check off: %v, want LABEL alone", plan.Outputs)
+	}
+	if plan = m.Plan(&codec.Request{}, signature()); len(plan.Outputs) != 2 {
+		t.Errorf("outputs asked for when the client names none: %v, want all", plan.Outputs)
+	}
+}
+
+func TestPlanDeniesWhatIsNotDeclared(t *testing.T) {
+	m := &Model{Inputs: map[string]Input{"IMAGE": {Kind: Image}}, Parameters: []string{"priority"}}
+	r := &codec.Request{
+		Parameters: []codec.Parameter{{Name: "priority"}, {Name: "steer"}},
+		Inputs:     []codec.Input{{Tensor: tensor.Tensor{Name: "IMAGE"}}, {Tensor: tensor.Tensor{Name: "EXTRA"}}}}
+	plan := m.Plan(r, signature())
+	if len(plan.Parts) != 1 || plan.Parts[0].Index != 0 {
+		t.Errorf("parts = %+v, want IMAGE alone", plan.Parts)
+	}
+	if len(plan.Findings) != 2 || plan.Findings[0].Reason != InputUndeclared || plan.Findings[1].Part != "steer" {
+		t.Errorf("findings = %+v, want EXTRA and steer", plan.Findings)
+	}
+	if v := Decide(plan.Findings); v.Action != Block {
+		t.Errorf("verdict = %v, want block", v.Action)
+	}
+}
+
+func TestFits(t *testing.T) {
+	ok := func() *Model {
+		return &Model{Inputs: map[string]Input{"IMAGE": {Kind: Image}},
+			Outputs: map[string]Output{"SCORES": {Probabilities: true, Labels: []string{"a", "b", "c"}}}}
+	}
+	if err := ok().Fits(signature()); err != nil {
+		t.Fatalf("Fits = %v, want nil", err)
+	}
+	for name, change := range map[string]func(*Model){
+		"input of another name":   func(m *Model) { m.Inputs["OTHER"] = Input{Kind: Image} },
+		"kind does not travel":    func(m *Model) { m.Inputs["IMAGE"] = Input{Kind: Tensor} },
+		"needed input undeclared": func(m *Model) { delete(m.Inputs, "IMAGE") },
+		"output of another name":  func(m *Model) { m.Outputs["OTHER"] = Output{} },
+		"labels do not fit":       func(m *Model) { m.Outputs["SCORES"] = Output{Probabilities: true, Labels: []string{"a"}} },
+		"no probabilities":        func(m *Model) { m.Outputs["LABEL"] = Output{Probabilities: true} },
+	} {
+		m := ok()
+		change(m)
+		if err := m.Fits(signature()); err == nil {
+			t.Errorf("%s: Fits = nil, want an error", name)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package filter
+
+import (
+	"context"
+	"errors"
+
+	"weir/filter/codec"
+	"weir/filter/policy"
+	"weir/sanitize"
+	"weir/sanitize/tensor"
+)
+
+// sanitizeInput runs one tensor through the verb of its rule.
+func sanitizeInput(ctx context.Context, rule policy.Input, in tensor.Tensor) (tensor.Tensor, sanitize.Report, error) {
+	if !rule.Carries(in.DataType) {
+		return tensor.Tensor{}, sanitize.Report{}, &sanitize.Refusal{Reason: sanitize.TensorDataType,
+			Detail: rule.Kind.String() + " does not travel as " + in.DataType.String()}
+	}
+	switch rule.Kind {
+	case policy.Image:
+		return eachElement(in, func(e []byte) ([]byte, sanitize.Report, error) { return sanitize.Image(ctx, e, rule.Image) })
+	case policy.Text:
+		return eachElement(in, func(e []byte) ([]byte, sanitize.Report, error) { return sanitize.Text(e, rule.Text) })
+	case policy.Tensor:
+		return sanitize.Tensor(in, rule.Tensor)
+	default: // opaque: Carries has refused what is undeclared
+		return in, sanitize.Report{Kind: rule.Kind.String(), Action: sanitize.Unchanged}, nil
+	}
+}
+
+// eachElement runs a verb over the BYTES elements of a tensor and adds up their
+// reports; the strongest action is that of the whole.
+func eachElement(in tensor.Tensor, verb func([]byte) ([]byte, sanitize.Report, error)) (tensor.Tensor, sanitize.Report, error) {
+	n, err := tensor.Elements(in.Shape, int64(len(in.Data)))
+	if err != nil {
+		return tensor.Tensor{}, sanitize.Report{}, err
+	}
+	total := sanitize.Report{Action: sanitize.Unchanged}
+	out := make([]byte, 0, len(in.Data))
+	err = tensor.EachElement(in.Data, n, func(_ int64, element []byte) error {
+		clean, report, err := verb(element)
+		if err != nil {
+			return err
+		}
+		total.Kind, total.Format, total.Action = report.Kind, report.Format, max(total.Action, report.Action)
+		for _, r := range report.Removed {
+			total.Remove(r.Where, r.Bytes)
+		}
+		out = tensor.AppendElement(out, clean)
+		return nil
+	})
+	if err != nil {
+		return tensor.Tensor{}, sanitize.Report{}, err
+	}
+	in.Data = out
+	return in, total, nil
+}
+
+// refused turns the error of a sanitiser into a finding that blocks; false if
+// the error is none of a value's but a fault.
+func refused(err error) (policy.Finding, bool) {
+	var r *sanitize.Refusal
+	if !errors.As(err, &r) {
+		return policy.Finding{}, false
+	}
+	return policy.Finding{Reason: policy.Reason(r.Reason), Detail: r.Detail, Action: policy.Block}, true
+}
+
+func removed(report sanitize.Report) (bytes int) {
+	for _, r := range report.Removed {
+		bytes += r.Bytes
+	}
+	return bytes
+}
+
+// refusal is the error of a policy's verdict.
+func refusal(reason policy.Reason, detail string) error {
+	return &fault{Reason(reason), detail}
+}
+
+// reasonOf tells the reason and the detail of an error of any layer. What is
+// none of the closed list is an internal error.
+func reasonOf(err error) (Reason, string) {
+	var (
+		f *fault
+		c *codec.Refusal
+		s *sanitize.Refusal
+	)
+	switch {
+	case errors.As(err, &f):
+		return f.reason, f.detail
+	case errors.As(err, &c):
+		return Reason(c.Reason), c.Detail
+	case errors.As(err, &s):
+		return Reason(s.Reason), s.Detail
+	default:
+		return InternalError, err.Error()
+	}
+}
+
+// Fault is the error of an exchange that the layer around the filter refuses.
+func Fault(reason Reason, detail string) error { return &fault{reason, detail} }

@@ -1,0 +1,296 @@
+package filter
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"weir/filter/check"
+	"weir/filter/codec"
+	"weir/filter/policy"
+	"weir/monitor"
+	"weir/monitor/telemetry"
+	"weir/sanitize"
+)
+
+// Transaction is one request and its answer. Its methods are called in the order
+// of the exchange, by one goroutine.
+type Transaction struct {
+	filter  *Filter
+	runtime *Runtime
+	id      string
+	head    Head
+	route   codec.Route
+	span    *telemetry.Exchange
+	ctx     context.Context
+
+	request   *codec.Request
+	plan      *policy.Plan
+	model     string // "" until the policy knows it
+	findings  []policy.Finding
+	forwarded bool // the model server may have got the request
+	answered  bool // its answer has come
+	bodyHash  string
+	outcome   telemetry.Outcome
+}
+
+// Begin starts the transaction of a request whose head has come. It pins the
+// current runtime; End must be called once.
+func (f *Filter) Begin(ctx context.Context, head Head) *Transaction {
+	t := &Transaction{filter: f, runtime: f.runtime.Load(), id: newDecisionID(), head: head}
+	contentType, _ := head.Headers.Get("content-type")
+	t.route = codec.Select(head.Method, head.Path).ForContent(contentType)
+	start := head.Trace
+	start.Method, start.Path, start.Protocol = head.Method, t.route.Path, string(t.route.Protocol)
+	t.ctx, t.span = f.telemetry.StartExchange(ctx, start)
+	t.outcome = telemetry.Outcome{Decision: telemetry.DecisionPass, DecisionID: t.id}
+	return t
+}
+
+// ID is the decision id of the transaction.
+func (t *Transaction) ID() string { return t.id }
+
+// Protocol is the protocol that the path belongs to.
+func (t *Transaction) Protocol() codec.Protocol { return t.route.Protocol }
+
+// Infers reports whether the exchange carries an inference, whose bodies the
+// proxy must give to Weir whole.
+func (t *Transaction) Infers() bool { return t.route.Operation == codec.Infer }
+
+// RequestHead judges what the head alone can tell. end says that no body follows.
+func (t *Transaction) RequestHead(end bool) Answer {
+	switch {
+	case t.runtime == nil:
+		return t.Refuse(&fault{UpstreamNotReady, "no configuration is in use yet"})
+	case t.route.Operation == codec.Deny:
+		return t.Refuse(codec.Refuse(t.route.Reason, "%s", Reason(t.route.Reason).Status().Sentence))
+	case t.Infers():
+		if end {
+			return t.Refuse(codec.Refuse(codec.BodyMissing, "an inference needs a body"))
+		}
+		return Answer{}
+	case !end:
+		return t.Refuse(codec.Refuse(codec.HeaderInvalid, "this endpoint takes no body"))
+	case t.route.Model != "" && t.runtime.Policy.Model(t.route.Model) == nil:
+		return t.Refuse(refusal(policy.ModelUnknown, "no policy covers this model"))
+	}
+	t.forwarded = true
+	return Answer{Pass: true, Path: t.route.Path}
+}
+
+// RequestBody judges an inference and returns what the model server is to get.
+func (t *Transaction) RequestBody(body []byte) Answer {
+	answer, err := t.work(telemetry.PhaseRequest, func(ctx context.Context) (Answer, error) {
+		return t.inbound(ctx, body)
+	})
+	if err != nil {
+		return t.Refuse(err)
+	}
+	t.forwarded = true
+	return answer
+}
+
+// inbound is the way of a request to the model server.
+func (t *Transaction) inbound(ctx context.Context, body []byte) (Answer, error) {
+	if err := t.decode(body); err != nil {
+		return Answer{}, err
+	}
+	signature, model, err := t.lookUp()
+	if err != nil {
+		return Answer{}, err
+	}
+	if err := signature.MatchRequest(t.request); err != nil {
+		return Answer{}, err
+	}
+	t.plan = model.Plan(t.request, signature)
+	t.find(nil, t.plan.Findings...)
+	if model.Mode != policy.Off {
+		if err := t.sanitize(ctx); err != nil {
+			return Answer{}, err
+		}
+	}
+	if v := policy.Decide(t.findings); v.Action == policy.Block {
+		return Answer{}, refusal(v.Reason, v.Detail)
+	}
+	return t.encode()
+}
+
+func (t *Transaction) decode(body []byte) error {
+	step := t.span.StartStep(telemetry.StepRequestDecode)
+	defer step.End("")
+	request, err := t.runtime.Codec.DecodeRequest(t.route, t.head.Headers, body)
+	if err != nil {
+		return err
+	}
+	t.request = request
+	return nil
+}
+
+// lookUp finds the rules and the signature of the request, and writes the
+// version that the policy chose into it.
+func (t *Transaction) lookUp() (*codec.Signature, *policy.Model, error) {
+	model := t.runtime.Policy.Model(t.request.Model)
+	if model == nil {
+		return nil, nil, refusal(policy.ModelUnknown, "no policy covers this model")
+	}
+	t.model = t.request.Model
+	t.span.SetModel(t.request.Model, t.request.Version)
+	if t.request.Version != "" && !model.Allows(t.request.Version) {
+		return nil, nil, refusal(policy.VersionUnknown, "no policy covers this version")
+	}
+	signature, err := t.runtime.Signatures.Lookup(t.request.Model, t.request.Version)
+	if err != nil {
+		return nil, nil, &fault{UpstreamNotReady, err.Error()}
+	}
+	t.request.Version = signature.Version
+	t.span.SetModel(t.request.Model, signature.Version)
+	return signature, model, nil
+}
+
+// encode writes what the model server gets, under the version that Weir chose.
+// The client's id stays here: a model could be triggered by it. The server gets
+// the decision id instead, which its answer must repeat.
+func (t *Transaction) encode() (Answer, error) {
+	step := t.span.StartStep(telemetry.StepRequestEncode)
+	defer step.End("")
+	upstream := *t.request
+	upstream.ID = t.id
+	message, err := t.runtime.Codec.EncodeRequest(&upstream, t.plan.Outputs)
+	if err != nil {
+		return Answer{}, err
+	}
+	t.bodyHash = t.runtime.bodyHash(message.Body)
+	return Answer{Message: message, Path: t.runtime.Codec.Path(t.request.Model, t.request.Version),
+		Facts: t.facts(policy.Decide(t.findings))}, nil
+}
+
+// ResponseHead judges the head of an answer. local says that the proxy proved to
+// have made the answer itself; end says that no body follows.
+func (t *Transaction) ResponseHead(status int, local, end bool) Answer {
+	t.outcome.Status, t.answered = status, !local
+	switch {
+	case local && status == large:
+		return t.Refuse(codec.Refuse(codec.BodyTooLarge, "the body is larger than the proxy's limit"))
+	case local:
+		return t.Refuse(&fault{UpstreamMissing, fmt.Sprintf("the proxy answered with status %d", status)})
+	case !t.forwarded:
+		return t.Refuse(&fault{ResponseUnexpected, "an answer came before the request was let through"})
+	case !t.Infers():
+		return Answer{Pass: true}
+	case end:
+		return t.Refuse(codec.Refuse(codec.ResponseMalformed, "the answer has no body"))
+	}
+	return Answer{}
+}
+
+// ResponseBody judges the answer to an inference and returns what the client gets.
+func (t *Transaction) ResponseBody(status int, headers codec.Headers, body []byte) Answer {
+	answer, err := t.work(telemetry.PhaseResponse, func(context.Context) (Answer, error) {
+		if status != http.StatusOK {
+			return t.upstreamError(status, body), nil
+		}
+		return t.outbound(headers, body)
+	})
+	if err != nil {
+		return t.Refuse(err)
+	}
+	return answer
+}
+
+// outbound is the way of an answer to the client.
+func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, error) {
+	response, err := t.runtime.Codec.DecodeResponse(headers, body)
+	if err != nil {
+		return Answer{}, err
+	}
+	if err := t.plan.Signature.MatchResponse(response, t.plan.Outputs); err != nil {
+		return Answer{}, err
+	}
+	if response.ID != t.id {
+		return Answer{}, codec.Refuse(codec.ResponseMalformed, "the answer belongs to another request")
+	}
+	if t.plan.Model.Mode != policy.Off {
+		t.check(response)
+	}
+	verdict := policy.Decide(t.findings)
+	if verdict.Action == policy.Block {
+		return Answer{}, refusal(verdict.Reason, verdict.Detail)
+	}
+	response.ID = t.request.ID
+	message, err := t.runtime.Codec.EncodeResponse(t.request, response)
+	if err != nil {
+		return Answer{}, err
+	}
+	t.passed(verdict)
+	return Answer{Message: message, Mark: t.mark(verdict), Facts: t.facts(verdict)}, nil
+}
+
+// check gives every row to the drift monitor and then runs the checks: an answer
+// that is about to be blocked counts like every other.
+func (t *Transaction) check(response *codec.Response) {
+	step := t.span.StartStep(telemetry.StepResponseCheck)
+	defer step.End("")
+	rows, err := check.Watched(t.plan.Model, response)
+	if err != nil {
+		t.find(step, policy.Finding{Rule: "drift", Part: t.plan.Model.Drift.Output, Detail: err.Error(),
+			Reason: policy.OutputUnreadable, Action: policy.Flag, Mode: t.plan.Model.Mode})
+	}
+	now, trace := time.Now(), t.span.Traceparent()
+	for _, r := range rows {
+		t.filter.monitor.Observe(monitor.Sample{Model: t.request.Model, Version: t.request.Version, Time: now,
+			Confidence: r.Confidence, Entropy: r.Entropy, Class: r.Class, TraceID: trace})
+	}
+	if len(rows) > 0 {
+		least := slices.MinFunc(rows, func(a, b check.Row) int { return cmp.Compare(a.Confidence, b.Confidence) })
+		step.Output(telemetry.Output{Top1Confidence: least.Confidence, Margin: math.NaN(), Entropy: least.Entropy, Class: least.Class})
+	}
+	t.find(step, check.Outputs(t.plan.Model, response)...)
+}
+
+// sanitize runs every part through its verb. In shadow mode the values stay as
+// they were and the findings say what would have become of them.
+func (t *Transaction) sanitize(ctx context.Context) error {
+	for _, part := range t.plan.Parts {
+		if err := t.sanitizePart(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error {
+	in, kind, mode := &t.request.Inputs[part.Index], part.Rule.Kind.String(), t.plan.Model.Mode
+	step := t.span.StartStep(telemetry.StepRequestSanitize)
+	defer step.End("")
+	clean, report, err := sanitizeInput(ctx, t.keyed(part.Rule, in.Name), in.Tensor)
+	step.Part(telemetry.Part{Name: in.Name, Kind: kind, Format: report.Format, Action: report.Action.String()})
+	if err != nil {
+		finding, ok := refused(err)
+		if !ok {
+			return err
+		}
+		finding.Rule, finding.Part, finding.Mode = kind, in.Name, mode
+		t.find(step, finding)
+		return nil
+	}
+	if report.Action != sanitize.Unchanged {
+		t.find(step, policy.Finding{Rule: kind, Part: in.Name, Action: policy.Note, Bytes: removed(report), Mode: mode})
+	}
+	if mode == policy.Enforce {
+		in.Tensor = clean
+	}
+	return nil
+}
+
+// keyed binds the draws of a rule to the model, the input and the epoch of now.
+func (t *Transaction) keyed(rule policy.Input, input string) policy.Input {
+	rule.Image.Model, rule.Image.Input = t.request.Model, input
+	if epoch := t.runtime.KeyEpoch; rule.Image.Key != nil && epoch > 0 {
+		rule.Image.Key = rule.Image.Key.WithEpoch(uint64(time.Now().UnixNano() / int64(epoch)))
+	}
+	return rule
+}

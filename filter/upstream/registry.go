@@ -1,0 +1,252 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"weir/filter/codec"
+	"weir/filter/policy"
+)
+
+// Source is what a Registry reads from; *Client is one.
+type Source interface {
+	Signature(ctx context.Context, model, version string) (*codec.Signature, error)
+	Versions(ctx context.Context, model string) ([]string, error)
+	Models(ctx context.Context, glob string) ([]string, error)
+}
+
+// State is what is known of one rule set of the policy.
+type State struct {
+	Pattern string
+	Ready   bool
+	Reason  string // why not ready
+}
+
+// Registry holds the signatures of the models of one policy. Run reads them in
+// the background until all are there, and goes on looking for changes. It is
+// safe for concurrent use.
+type Registry struct {
+	source Source
+	models []*policy.Model
+	log    *slog.Logger
+
+	mu     sync.RWMutex
+	known  map[string]map[string]*codec.Signature // model → version
+	failed map[string]string                      // pattern → why not ready
+}
+
+// The pace of Run.
+const (
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 5 * time.Second
+	recheck    = 30 * time.Second
+	logEvery   = time.Minute
+)
+
+// NewRegistry returns a registry in which no model is ready.
+func NewRegistry(source Source, p *policy.Policy, log *slog.Logger) *Registry {
+	r := &Registry{source: source, models: p.Models(), log: log,
+		known: map[string]map[string]*codec.Signature{}, failed: map[string]string{}}
+	for _, m := range r.models {
+		r.failed[m.Pattern] = "not read from the model server yet"
+	}
+	return r
+}
+
+// Inherit takes over the signatures of an older registry that fit this one's
+// policy, so that a reload does not refuse requests while it reads them anew.
+func (r *Registry) Inherit(old *Registry) {
+	if old == nil {
+		return
+	}
+	old.mu.RLock()
+	defer old.mu.RUnlock()
+	for _, m := range r.models {
+		r.inheritModel(old, m)
+	}
+}
+
+func (r *Registry) inheritModel(old *Registry, m *policy.Model) {
+	if policy.IsGlob(m.Pattern) {
+		return
+	}
+	for version, s := range old.known[m.Pattern] {
+		if m.Allows(version) && m.Fits(s) == nil {
+			r.store(s)
+		}
+	}
+	if len(r.known[m.Pattern]) > 0 && slices.IndexFunc(m.Versions, func(v string) bool { return r.known[m.Pattern][v] == nil }) < 0 {
+		delete(r.failed, m.Pattern)
+	}
+}
+
+// Lookup returns the signature of a model version; version "" is the newest.
+func (r *Registry) Lookup(model, version string) (*codec.Signature, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	versions := r.known[model]
+	if version == "" {
+		version = newest(versions)
+	}
+	if s := versions[version]; s != nil {
+		return s, nil
+	}
+	return nil, errors.New("the model was not read from the model server, or differs from the policy")
+}
+
+func newest(versions map[string]*codec.Signature) string {
+	best, bestNumber := "", int64(-1)
+	for v := range versions {
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > bestNumber {
+			best, bestNumber = v, n
+		}
+	}
+	return best
+}
+
+// States lists the rule sets of the policy with their readiness.
+func (r *Registry) States() []State {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	states := make([]State, len(r.models))
+	for i, m := range r.models {
+		why, failed := r.failed[m.Pattern]
+		states[i] = State{Pattern: m.Pattern, Ready: !failed, Reason: why}
+	}
+	return states
+}
+
+// Ready reports whether every model of the policy was read and matched.
+func (r *Registry) Ready() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.failed) == 0
+}
+
+// Run reads the signatures until ctx ends: with backoff while one is missing,
+// then every half minute. It says once a minute what is missing.
+func (r *Registry) Run(ctx context.Context) {
+	wait, lastLog := firstRetry, time.Time{}
+	for {
+		r.refresh(ctx)
+		pause := recheck
+		if !r.Ready() {
+			if now := time.Now(); now.Sub(lastLog) >= logEvery {
+				lastLog = now
+				r.logMissing(ctx)
+			}
+			pause = wait/2 + rand.N(wait)
+			wait = min(wait*2, lastRetry)
+		} else {
+			wait = firstRetry
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (r *Registry) logMissing(ctx context.Context) {
+	for _, s := range r.States() {
+		if !s.Ready && ctx.Err() == nil {
+			r.log.Warn("model is not ready; its requests are refused", "model", s.Pattern, "reason", s.Reason)
+		}
+	}
+}
+
+// refresh reads every rule set once. A server that does not answer leaves what
+// was known; one that answers differently takes it back.
+func (r *Registry) refresh(ctx context.Context) {
+	for _, m := range r.models {
+		signatures, err := r.read(ctx, m)
+		if ctx.Err() != nil {
+			return
+		}
+		r.mu.Lock()
+		var mismatch *mismatchError
+		switch {
+		case err == nil:
+			for _, s := range signatures {
+				r.store(s)
+			}
+			delete(r.failed, m.Pattern)
+		case errors.As(err, &mismatch):
+			delete(r.known[mismatch.model], mismatch.version)
+			r.failed[m.Pattern] = err.Error()
+		case r.failed[m.Pattern] != "":
+			r.failed[m.Pattern] = err.Error()
+		}
+		r.mu.Unlock()
+	}
+}
+
+func (r *Registry) store(s *codec.Signature) {
+	if r.known[s.Model] == nil {
+		r.known[s.Model] = map[string]*codec.Signature{}
+	}
+	r.known[s.Model][s.Version] = s
+}
+
+// read reads all model versions that one rule set covers; none is an error.
+func (r *Registry) read(ctx context.Context, m *policy.Model) ([]*codec.Signature, error) {
+	names := []string{m.Pattern}
+	if policy.IsGlob(m.Pattern) {
+		var err error
+		if names, err = r.source.Models(ctx, m.Pattern); err != nil {
+			return nil, err
+		}
+	}
+	var all []*codec.Signature
+	for _, name := range names {
+		versions := m.Versions
+		if len(versions) == 0 {
+			var err error
+			if versions, err = r.source.Versions(ctx, name); err != nil {
+				return nil, fmt.Errorf("model %q: %w", name, err)
+			}
+		}
+		for _, version := range versions {
+			s, err := r.signature(ctx, m, name, version)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, s)
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New("the model server has no such model")
+	}
+	return all, nil
+}
+
+func (r *Registry) signature(ctx context.Context, m *policy.Model, name, version string) (*codec.Signature, error) {
+	s, err := r.source.Signature(ctx, name, version)
+	if err != nil {
+		return nil, fmt.Errorf("model %q version %s: %w", name, version, err)
+	}
+	if err := m.Fits(s); err != nil {
+		return nil, &mismatchError{name, version, err}
+	}
+	return s, nil
+}
+
+// mismatchError is a signature that does not fit the policy.
+type mismatchError struct {
+	model, version string
+	err            error
+}
+
+func (e *mismatchError) Error() string {
+	return fmt.Sprintf("model %q version %s does not fit the policy: %v", e.model, e.version, e.err)
+}
+
+func (e *mismatchError) Unwrap() error { return e.err }
