@@ -13,16 +13,11 @@ func resolveControls(text []byte, found *findings) []byte {
 	var out []byte
 	from := 0 // text[from:i] is still to be copied
 	for i := 0; i < len(text); {
-		if !mayBeginControl[text[i]] {
+		if !mayBeginControl[text[i]] || !beginsControl(text[i:]) {
 			i++
 			continue
 		}
 		c, size := utf8.DecodeRune(text[i:])
-		class := unicode.Lookup(c).Class()
-		if class != unicode.Control && class != unicode.LineBreak {
-			i += size
-			continue
-		}
 		out = append(out, text[from:i]...)
 		out, size = resolveControl(out, text[i:], c, size, found)
 		i += size
@@ -37,10 +32,22 @@ func resolveControls(text []byte, found *findings) []byte {
 // mayBeginControl holds the first bytes of all controls and line breaks.
 var mayBeginControl = func() (t [256]bool) {
 	for c := range t {
-		t[c] = c < 0x80 && !plain(byte(c)) || c == 0xC2 || c == 0xE2
+		t[c] = c < utf8.RuneSelf && !plain(byte(c)) || c == 0xC2 || c == 0xE2
 	}
 	return t
 }()
+
+// beginsControl reports whether text, valid UTF-8 that begins with a byte of
+// mayBeginControl, begins with a control or line break.
+func beginsControl(text []byte) bool {
+	switch text[0] {
+	case 0xC2:
+		return text[1] < 0xA0 // C1
+	case 0xE2:
+		return text[1] == 0x80 && text[2]|1 == 0xA9 // U+2028, U+2029
+	}
+	return true
+}
 
 // resolveControl handles the control c, of size bytes, with which text begins,
 // and returns the output so far and how many bytes of text are done with.
