@@ -58,7 +58,10 @@ func (sc *scan) mcu(b *bitReader, index int) error {
 	return nil
 }
 
-var errCoefficients = picture.Errorf(picture.Malformed, "coefficients beyond the block")
+var (
+	errEndOfBand    = picture.Errorf(picture.Malformed, "end-of-band run in a sequential scan")
+	errCoefficients = picture.Errorf(picture.Malformed, "coefficients beyond the block")
+)
 
 // block reads the data of one block. The index counts the blocks of a
 // non-interleaved scan.
@@ -84,15 +87,11 @@ func acSequential(b *bitReader, t *huffTable) error {
 	for k := 1; k < 64; k++ {
 		symbol := b.symbol(t)
 		run, size := int(symbol>>4), uint(symbol&15)
-		if size == 0 {
-			if run < 15 {
-				return nil
-			}
-			k += 15
-			if k > 63 {
-				return errCoefficients
-			}
-			continue
+		switch {
+		case symbol == 0:
+			return nil
+		case size == 0 && run < 15: // libjpeg: end of block; Go: end-of-band run
+			return errEndOfBand
 		}
 		if k += run; k > 63 {
 			return errCoefficients
