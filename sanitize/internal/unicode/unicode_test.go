@@ -6,25 +6,24 @@ import (
 
 	"golang.org/x/text/unicode/bidi"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // assigned calls f for each code point that the standard library knows, whose
 // tables come from another generator and may be older.
-func assigned(t *testing.T, f func(t *testing.T, r rune, p Properties)) {
+func assigned(t *testing.T, f func(r rune, p Properties)) {
 	n := 0
-	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cf, unicode.Co) {
-			f(t, r, Lookup(r))
-			n++
-		}
-	}
+	rangetable.Visit(rangetable.Assigned(unicode.Version), func(r rune) {
+		f(r, Lookup(r))
+		n++
+	})
 	if n < 280_000 {
 		t.Errorf("only %d code points", n)
 	}
 }
 
 func TestCategoriesAreThoseOfTheStandardLibrary(t *testing.T) {
-	assigned(t, func(t *testing.T, r rune, p Properties) {
+	assigned(t, func(r rune, p Properties) {
 		for _, c := range []struct {
 			flag  Properties
 			table *unicode.RangeTable
@@ -46,7 +45,7 @@ func TestCategoriesAreThoseOfTheStandardLibrary(t *testing.T) {
 }
 
 func TestNormalisationIsThatOfXText(t *testing.T) {
-	assigned(t, func(t *testing.T, r rune, p Properties) {
+	assigned(t, func(r rune, p Properties) {
 		s := string(r)
 		x := norm.NFC.PropertiesString(s)
 		if p.CombiningClass() != x.CCC() {
@@ -75,7 +74,7 @@ func trailingHangul(r rune) bool {
 }
 
 func TestRightToLeftIsThatOfXText(t *testing.T) {
-	assigned(t, func(t *testing.T, r rune, p Properties) {
+	assigned(t, func(r rune, p Properties) {
 		x, _ := bidi.LookupRune(r)
 		if want := x.Class() == bidi.R || x.Class() == bidi.AL; p.Has(RightToLeft) != want {
 			t.Errorf("%U: right to left %v", r, p.Has(RightToLeft))
@@ -87,22 +86,23 @@ func TestRightToLeftIsThatOfXText(t *testing.T) {
 // format characters that are left are visible signs.
 func TestInvisibleCharactersHaveAClass(t *testing.T) {
 	visible := 0
-	for r := rune(0); r <= unicode.MaxRune; r++ {
-		class := Lookup(r).Class()
-		if unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, unicode.Zl, unicode.Zp,
-			unicode.Noncharacter_Code_Point, unicode.Bidi_Control, unicode.Join_Control) && class == Ordinary {
-			t.Errorf("%U is ordinary", r)
-		}
-		if unicode.Is(unicode.Cf, r) && class == Ordinary {
-			visible++
-			if !unicode.In(r, unicode.Prepended_Concatenation_Mark, unicode.Egyptian_Hieroglyphs) {
-				t.Errorf("%U is a format character and ordinary", r)
+	rangetable.Visit(rangetable.Merge(unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
+		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
+		unicode.Noncharacter_Code_Point), func(r rune) {
+		switch class := Lookup(r).Class(); {
+		case r == '\t' || r == '\n':
+			if class != Ordinary {
+				t.Errorf("%U: class %d", r, class)
 			}
-		}
-		if want := unicode.Is(unicode.Cc, r) && r != '\t' && r != '\n'; (class == Control) != want {
+		case unicode.In(r, unicode.Prepended_Concatenation_Mark, unicode.Egyptian_Hieroglyphs):
+			visible++
+			if class != Ordinary {
+				t.Errorf("%U is visible, but of class %d", r, class)
+			}
+		case class == Ordinary, unicode.Is(unicode.Cc, r) != (class == Control):
 			t.Errorf("%U: class %d", r, class)
 		}
-	}
+	})
 	if visible == 0 {
 		t.Error("no visible format character")
 	}
