@@ -90,8 +90,8 @@ func (o TextOptions) maxBytes() int {
 // a selector after a Han ideograph a byte (strict: none). Text of Latin, Cyrillic
 // or Greek letters hides nothing.
 //
-// Refusals are TextInvalidUTF8, TextTooLong (the input or the result is over the
-// limit) and TextBidiOverride. Sources: UAX #15, UAX #9, UTS #51, the
+// Refusals are TextInvalidUTF8, TextTooLong (the input or its normal form is over
+// the limit) and TextBidiOverride. Sources: UAX #15, UAX #9, UTS #51, the
 // Unicode Character Database, and Boucher et al., "Bad Characters" (2022).
 func Text(data []byte, o TextOptions) ([]byte, Report, error) {
 	report := Report{Kind: "text", Format: "utf-8"}
@@ -113,12 +113,9 @@ func Text(data []byte, o TextOptions) ([]byte, Report, error) {
 		return nil, report, err
 	}
 	var found findings
-	out, err := settle(resolveControls(data, &found), strict, &found)
+	out, err := settle(resolveControls(data, &found), strict, o.maxBytes(), &found)
 	if err != nil {
 		return nil, report, err
-	}
-	if len(out) > o.maxBytes() {
-		return nil, report, refuse(TextTooLong, "%d bytes after normalisation, limit %d", len(out), o.maxBytes())
 	}
 	report.Action = found.action(!bytes.Equal(out, data))
 	report.Removed = found.removed
@@ -129,8 +126,9 @@ func Text(data []byte, o TextOptions) ([]byte, Report, error) {
 // normalisation makes U+1160 out of other fillers, and a removal brings
 // characters together that compose. A removal depends on characters to the left
 // that are final, and on one letter or symbol to the right that no removal takes
-// away, so that few passes suffice; a text that does not settle is an error.
-func settle(text []byte, strict bool, found *findings) ([]byte, error) {
+// away, so that few passes suffice; a text that does not settle is an error. So
+// is one that grows over limit bytes: NFC grows a text up to 3 times, NFKC up to 11.
+func settle(text []byte, strict bool, limit int, found *findings) ([]byte, error) {
 	form := norm.NFC
 	if strict {
 		form = norm.NFKC
@@ -140,6 +138,9 @@ func settle(text []byte, strict bool, found *findings) ([]byte, error) {
 		out, removed := scan.run(found)
 		if scan.unnormalised {
 			normal := form.Bytes(out)
+			if len(normal) > limit {
+				return nil, refuse(TextTooLong, "%d bytes in normal form, limit %d", len(normal), limit)
+			}
 			if !bytes.Equal(normal, out) {
 				found.renormalised = true
 				text = normal
