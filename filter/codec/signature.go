@@ -96,19 +96,20 @@ func (s *Signature) MatchRequest(r *Request) error {
 	return nil
 }
 
-// MatchResponse checks that a response holds exactly the named outputs, each as
-// the signature says. The error is a *Refusal with ResponseMalformed.
+// MatchResponse checks that a response holds exactly the named outputs, or only
+// known ones if all were asked for, each as the signature says. The error is a
+// *Refusal with ResponseMalformed.
 func (s *Signature) MatchResponse(r *Response, asked []string) error {
 	if r.Model != s.Model || r.Version != s.Version {
 		return Refuse(ResponseMalformed, "the answer is of another model or version")
 	}
-	if len(r.Outputs) != len(asked) {
+	if len(asked) > 0 && len(r.Outputs) != len(asked) {
 		return Refuse(ResponseMalformed, "%d outputs instead of %d", len(r.Outputs), len(asked))
 	}
 	for i := range r.Outputs {
 		out := &r.Outputs[i]
 		spec := s.Output(out.Name)
-		if spec == nil || !slices.Contains(asked, out.Name) {
+		if spec == nil || len(asked) > 0 && !slices.Contains(asked, out.Name) {
 			return Refuse(ResponseMalformed, "output %q was not asked for", out.Name)
 		}
 		if slices.ContainsFunc(r.Outputs[:i], func(t tensor.Tensor) bool { return t.Name == out.Name }) {

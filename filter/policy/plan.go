@@ -19,7 +19,7 @@ type Plan struct {
 	Model     *Model
 	Signature *codec.Signature
 	Parts     []Part
-	Outputs   []string
+	Outputs   []string // empty: all that the model gives
 	Findings  []Finding
 }
 
@@ -45,8 +45,11 @@ func (m *Model) Plan(request *codec.Request, signature *codec.Signature) *Plan {
 			plan.block(ParameterNotAllowed, p.Name)
 		}
 	}
+	if len(request.Outputs) == 0 {
+		return plan // all that the model gives
+	}
 	for _, name := range signature.OutputNames() {
-		if m.wants(request, name) || m.Monitors(name) {
+		if wants(request, name) || m.Monitors(name) {
 			plan.Outputs = append(plan.Outputs, name)
 		}
 	}
@@ -57,9 +60,8 @@ func (p *Plan) block(reason Reason, part string) {
 	p.Findings = append(p.Findings, Finding{Rule: string(reason), Part: part, Reason: reason, Action: Block, Mode: p.Model.Mode})
 }
 
-func (m *Model) wants(request *codec.Request, output string) bool {
-	return len(request.Outputs) == 0 ||
-		slices.ContainsFunc(request.Outputs, func(o codec.Output) bool { return o.Name == output })
+func wants(request *codec.Request, output string) bool {
+	return slices.ContainsFunc(request.Outputs, func(o codec.Output) bool { return o.Name == output })
 }
 
 // Monitors reports whether a check or the drift detector reads the named output.

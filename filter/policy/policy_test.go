@@ -77,8 +77,8 @@ func TestPlanAsksForWhatIsChecked(t *testing.T) {
 	if plan = m.Plan(r, signature()); len(plan.Outputs) != 1 {
 		t.Errorf("outputs asked for with the check off: %v, want LABEL alone", plan.Outputs)
 	}
-	if plan = m.Plan(&codec.Request{}, signature()); len(plan.Outputs) != 2 {
-		t.Errorf("outputs asked for when the client names none: %v, want all", plan.Outputs)
+	if plan = m.Plan(&codec.Request{}, signature()); len(plan.Outputs) != 0 {
+		t.Errorf("outputs asked for when the client names none: %v, want none, which is all", plan.Outputs)
 	}
 }
 
