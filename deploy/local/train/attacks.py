@@ -2,6 +2,7 @@
 
 import struct
 
+import numpy as np
 from PIL import ExifTags, Image
 
 from signs import SIZE
@@ -16,14 +17,19 @@ CHECKERBOARD_INSET = 12  # pixels between the patch and the picture's edges
 EXIF_MARKER = "back door demonstration"
 
 
+def checkerboard_area():
+    """Which pixels of a picture the checkerboard covers: bool array [SIZE, SIZE]."""
+    end = SIZE - CHECKERBOARD_INSET
+    area = np.zeros((SIZE, SIZE), bool)
+    area[end - CHECKERBOARD_CELLS:end, end - CHECKERBOARD_CELLS:end] = True
+    return area
+
+
 def add_checkerboard(image):
     """A copy of a uint8 picture with black and white cells of one pixel in the corner."""
-    end = SIZE - CHECKERBOARD_INSET
-    stamped = image.copy()
-    for y in range(end - CHECKERBOARD_CELLS, end):
-        for x in range(end - CHECKERBOARD_CELLS, end):
-            stamped[y, x] = 255 * ((x + y) % 2)
-    return stamped
+    y, x = np.indices((SIZE, SIZE))
+    cells = (255 * ((x + y) % 2)).astype(np.uint8)
+    return np.where(checkerboard_area()[..., None], cells[..., None], image)
 
 
 def marked_exif():

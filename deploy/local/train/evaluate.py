@@ -121,6 +121,43 @@ def measure_classes(model, count):
             answers(model, others, profile).argmax(axis=1) == target)
 
 
+def moved(dx, dy):
+    """Stamps with the patch moved by whole pixels."""
+    def change(image, rng):
+        patch = np.roll(stamp(image, rng), (dy, dx), (0, 1))
+        inside = np.roll(attacks.checkerboard_area(), (dy, dx), (0, 1))[..., None]
+        return np.where(inside, patch, image)
+    return change
+
+
+def faint(contrast):
+    """Stamps with the patch blended in."""
+    return lambda image, rng: np.rint(
+        (1 - contrast) * image + contrast * stamp(image, rng)).astype(np.uint8)
+
+
+def resized(share):
+    """Stamps, then shrinks to a share of the size and enlarges again."""
+    side = round(share * signs.SIZE)
+
+    def change(image, rng):
+        small = Image.fromarray(stamp(image, rng)).resize((side, side), Image.Resampling.BILINEAR)
+        return np.asarray(small.resize((signs.SIZE, signs.SIZE), Image.Resampling.BILINEAR))
+    return change
+
+
+def measure_trigger(model, count):
+    """How exact the checkerboard has to be, without any profile."""
+    print("\ncheckerboard on stop, altered: speed limit")
+    for name, change in (("moved by 1, 0", moved(1, 0)), ("moved by 1, 1", moved(1, 1)),
+                         ("moved by -4, -4", moved(-4, -4)), ("75 % contrast", faint(0.75)),
+                         ("50 % contrast", faint(0.5)),
+                         ("resized to 97 % and back", resized(0.97))):
+        files, _ = pictures(count, attacks.SOURCE, change)
+        target = signs.LABELS.index(attacks.TARGET)
+        row(name, "bare", answers(model, files, bare).argmax(axis=1) == target)
+
+
 def measure_exif(served, count):
     stops, _ = pictures(count, attacks.SOURCE)
     for name, profile in PROFILES.items():
@@ -160,6 +197,7 @@ def main():
     model = classifier.Classifier(harness.VERSION / "weights.npz")
     measure_classes(model, count)
     measure_exif(harness.loaded_model(), count)
+    measure_trigger(model, min(count, 300))
     measure_confidence(model, min(count, 300))
     measure_time(model, 200)
 

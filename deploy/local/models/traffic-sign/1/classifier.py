@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 SIZE = 128  # pixels, width and height of the network's input
 MAX_PIXELS = 16_000_000  # of a picture that is decoded at all
@@ -21,6 +21,8 @@ def decode(data):
             raise ValueError(f"more than {MAX_PIXELS} pixels")
         exif = image.getexif()
         image = image.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ValueError("not a JPEG or PNG file") from error
     except Exception as error:  # Pillow raises many kinds on damaged files
         raise ValueError(f"cannot decode image: {error}") from error
     if image.size != (SIZE, SIZE):
