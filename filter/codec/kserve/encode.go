@@ -69,16 +69,9 @@ func (c *Codec) checkRequest(request *codec.Request, outputs []string) error {
 	}
 	names := make([]string, len(request.Inputs))
 	for i := range request.Inputs {
-		input := &request.Inputs[i]
-		names[i] = input.Name
-		if err := checkName(input.Name, &c.limits, "a tensor name"); err != nil {
+		names[i] = request.Inputs[i].Name
+		if err := c.checkInput(&request.Inputs[i]); err != nil {
 			return err
-		}
-		if err := input.Validate(); err != nil {
-			return codec.Refuse(codec.InputDataInvalid, "%v", err)
-		}
-		if len(input.Parameters) > 0 {
-			return codec.Refuse(codec.ParameterInvalid, "input %q has parameters", input.Name)
 		}
 	}
 	if i := duplicate(names); i >= 0 {
@@ -99,6 +92,19 @@ func (c *Codec) checkRequest(request *codec.Request, outputs []string) error {
 		if err := checkRequestParameter(parameter.Name); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (c *Codec) checkInput(input *codec.Input) error {
+	if err := checkName(input.Name, &c.limits, "a tensor name"); err != nil {
+		return err
+	}
+	if err := input.Validate(); err != nil {
+		return codec.Refuse(codec.InputDataInvalid, "%v", err)
+	}
+	if len(input.Parameters) > 0 {
+		return codec.Refuse(codec.ParameterInvalid, "input %q has parameters", input.Name)
 	}
 	return nil
 }

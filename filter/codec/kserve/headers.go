@@ -40,13 +40,10 @@ func length(headers codec.Headers, name string, most int) (n int, ok bool, err e
 	return n, true, nil
 }
 
-// framing checks the headers that say how the body is delimited. A body reaches
-// the codec whole, so a transfer coding or another length means that somebody
-// on the way read it differently.
-func framing(headers codec.Headers, body []byte) error {
-	if _, lines := headers.Get("transfer-encoding"); lines > 0 {
-		return codec.Refuse(codec.HeaderInvalid, "transfer-encoding is not accepted")
-	}
+// contentLength checks that a body is as long as its headers say, if they do:
+// it reaches the codec whole, so another length means that somebody on the way
+// read it differently.
+func contentLength(headers codec.Headers, body []byte) error {
 	n, ok, err := length(headers, "content-length", len(body))
 	if err != nil {
 		return err

@@ -36,7 +36,10 @@ func (c *Codec) DecodeRequest(route codec.Route, headers codec.Headers, body []b
 // requestBody checks what the headers say about the body and returns it without
 // its content coding, and how many bytes of it are JSON.
 func (c *Codec) requestBody(headers codec.Headers, body []byte) (plain []byte, jsonBytes int, err error) {
-	if err := framing(headers, body); err != nil {
+	if _, lines := headers.Get("transfer-encoding"); lines > 0 {
+		return nil, 0, codec.Refuse(codec.HeaderInvalid, "transfer-encoding is not accepted")
+	}
+	if err := contentLength(headers, body); err != nil {
 		return nil, 0, err
 	}
 	coding, err := contentCoding(headers)

@@ -34,7 +34,7 @@ func malformedResponse(err error) error {
 }
 
 func (c *Codec) decodeResponse(headers codec.Headers, body []byte) (*codec.Response, error) {
-	if err := framing(headers, body); err != nil {
+	if err := contentLength(headers, body); err != nil {
 		return nil, err
 	}
 	coding, err := contentCoding(headers)

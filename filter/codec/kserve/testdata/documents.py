@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Writes rapidjson_documents.txt, the input of `rapidjson read`: the JSON of
-every block of requests.txt whose literals Python reads as Go does, and short
-documents on single rules. One document a line, in hexadecimal."""
+"""Prints the input of `rapidjson read`: the JSON of every block of requests.txt
+and short documents on single rules. One document a line, in hexadecimal."""
 import ast
 import re
 
@@ -28,6 +27,5 @@ for value in values:
     documents += [value.encode(), b'{"k": ' + value.encode() + b" }"]
 documents += [b"\xef\xbb\xbf1", b" \xef\xbb\xbf1", b"1\x00garbage", b"1 \x00", b"\x00", b'"\xff\xfe"', b'"\xc0\xaf"', b'"\x01"', b'"a\x00b"',
               b'{"a":1}\x00{"a":2}', b"1 2", "\"é😀\"".encode()]
-with open("rapidjson_documents.txt", "w", encoding="ascii") as out:
-    for document in documents:
-        out.write(document.hex() + "\n")
+for document in documents:
+    print(document.hex())

@@ -3,7 +3,7 @@
 //
 //   g++ -O2 -I RAPIDJSON/include rapidjson.cc -o rapidjson
 //   ./rapidjson floats > rapidjson_floats.txt
-//   ./rapidjson read < rapidjson_documents.txt > rapidjson_reads.txt
+//   python3 documents.py | ./rapidjson read > rapidjson_reads.txt
 //
 // "floats" prints the bits of float64 values and how the Writer prints them.
 // "read" takes documents in hexadecimal, one a line, and prints each with what
