@@ -26,6 +26,7 @@ type delayCase struct {
 var delayCases = []delayCase{
 	{0.25, 1, 0, 1}, {0.5, 1, 0, 1}, {1, 1, 0, 1}, {0, 1.5, 0, 1}, {0.5, 1, 0.02, 1}, {1, 1, 0.02, 1},
 	{0.5, 1, 0, 100}, {0.25, 1, 0.02, 100}, {0.5, 1, 0.02, 100}, {1, 1, 0.02, 100},
+	{0.5, 1, 0.02, 25}, {1, 1, 0.02, 25},
 }
 
 // delayRates are requests per second.
@@ -123,7 +124,7 @@ func TestDelayRegression(t *testing.T) {
 		if r.rate != 20 {
 			continue
 		}
-		got := mean(r.delays(t, r.rate, 12))
+		got := mean(r.delays(t, r.rate, 6))
 		if got > 1.1*r.mean || got < r.mean/1.1 {
 			t.Errorf("%+v: mean delay %.0f s, the table has %.0f s", r.delayCase, got, r.mean)
 		}

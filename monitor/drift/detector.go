@@ -111,7 +111,7 @@ func (d *Detector) count(row []baseline.Value) {
 // that has a time.
 //
 // Samples that come late are counted in the open block. When the clock was set
-// back by more than a block, the open block begins anew at t.
+// back by more than a block, the end of the open block is counted from t.
 func (d *Detector) Tick(t time.Time) *Alarm {
 	s := &d.state
 	if s.SlotStart.IsZero() {

@@ -62,4 +62,9 @@
 //	+0.5 sd    0.02        547   301   288    282
 //	+0.5 sd    0.02       2536   560   288    282   blocks of 100 samples or more
 //	+1 sd      0.02       1274   282   146    148
+//	+0.5 sd    0.02        907   301   288    282   blocks of 25 samples or more
+//	+1 sd      0.02        423   149   146    148
+//
+// A block multiplies a component by at most about 1/(p+τ), so that even a total
+// change takes some ten blocks: ln(A/weight)/ln(1/(p+τ)).
 package drift

@@ -5,6 +5,8 @@ package drift
 import (
 	"flag"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -42,5 +44,26 @@ func TestDelayTable(t *testing.T) {
 	}
 	if table.String() != string(want) {
 		t.Errorf("%s is out of date", delayFile)
+	}
+}
+
+// TestMeanTimeBetweenFalseAlarmsExactly has runs enough to know the mean run
+// length to 3 %, at the end of the null where the promise is tightest.
+func TestMeanTimeBetweenFalseAlarmsExactly(t *testing.T) {
+	for name, fill := range map[string]block{"independent": independent, "burst": burst} {
+		rng := rand.New(rand.NewPCG(17, 19))
+		lengths := make([]float64, 1000)
+		for i := range lengths {
+			d, err := New(decileBaseline(t, features, 1e9), promiseSettings(0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lengths[i] = runLength(d, rng, fill, 20*promisedBlocks)
+		}
+		got, margin := mean(lengths)/promisedBlocks, 3*mean(lengths)/promisedBlocks/math.Sqrt(1000)
+		t.Logf("%s: mean run length %.2f A ± %.2f", name, got, margin)
+		if got-margin < 1 || got+margin > 2 {
+			t.Errorf("%s: mean run length is %.2f ± %.2f of what is promised", name, got, margin)
+		}
 	}
 }
