@@ -24,9 +24,15 @@ type vector struct {
 
 func (v *vector) body() []byte { return []byte(v.json + v.blob) }
 
-func readVectors(t testing.TB) (vectors []vector) {
+// readVectors reads testdata/requests.txt and the bodies of NVIDIA's client.
+func readVectors(t testing.TB) []vector {
+	return append(readVectorFile(t, "testdata/requests.txt", 100), readVectorFile(t, "testdata/pythonclient.txt", 25)...)
+}
+
+// readVectorFile reads a file that holds at least the given number of vectors.
+func readVectorFile(t testing.TB, name string, least int) (vectors []vector) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/requests.txt")
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +49,9 @@ func readVectors(t testing.TB) (vectors []vector) {
 		if v.about != "" {
 			vectors = append(vectors, v)
 		}
+	}
+	if len(vectors) < least {
+		t.Fatalf("%s has only %d vectors", name, len(vectors))
 	}
 	return vectors
 }
@@ -116,11 +125,7 @@ func reasonOf(t testing.TB, err error) string {
 
 func TestRequestVectors(t *testing.T) {
 	c := newCodec(t)
-	vectors := readVectors(t)
-	if len(vectors) < 100 {
-		t.Fatalf("only %d vectors", len(vectors))
-	}
-	for _, v := range vectors {
+	for _, v := range readVectors(t) {
 		t.Run(v.about, func(t *testing.T) {
 			request, err := c.DecodeRequest(inferRoute, v.headers, v.body())
 			if got := reasonOf(t, err); got != v.expect {
