@@ -73,6 +73,10 @@ func Image(ctx context.Context, data []byte, o ImageOptions) (out []byte, report
 		}
 	}
 	report.Action = imageAction(data, out, o.Profile)
+	if report.Action == Stripped && len(report.Removed) == 0 {
+		// Tables or image data were grouped in another way than Weir writes them.
+		report.Removed = []Removal{{Where: "framing", Bytes: max(0, len(data)-len(out))}}
+	}
 	return out, report, nil
 }
 

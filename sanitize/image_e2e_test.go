@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"weir/sanitize"
 )
 
 // python is an interpreter with Pillow: $WEIR_PYTHON, or the one that make deps
@@ -46,6 +48,39 @@ func TestPillowDecodesTheSame(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("Pillow did not decode %v", want)
+	}
+}
+
+// TestPillowReadsTheProfiles holds that the profiles with pixel steps write files of
+// the size of the source, and of its mode but where the documentation of Image says
+// otherwise; light leaves the samples of a PNG as they are.
+func TestPillowReadsTheProfiles(t *testing.T) {
+	for _, profile := range []string{"light", "standard"} {
+		dir := t.TempDir()
+		want := readGolden(t)
+		for name, g := range want {
+			if g.Mode == "CMYK" || name == undecodable {
+				delete(want, name)
+				continue
+			}
+			out, _ := mustImage(t, source(t, name), sanitize.ImageOptions{Profile: profile, Key: testKey(t)})
+			if err := os.WriteFile(filepath.Join(dir, name), out, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := pillow(t, dir)
+		for name, w := range want {
+			if profile == "standard" && name == "large_palette.png" {
+				w.Mode = "RGBA"
+			}
+			g := got[name]
+			if g.Mode != w.Mode || g.Size != w.Size {
+				t.Errorf("%s, %s: mode %s, size %v; want %s, %v", profile, name, g.Mode, g.Size, w.Mode, w.Size)
+			}
+			if profile == "light" && filepath.Ext(name) == ".png" && g.SHA256 != w.SHA256 {
+				t.Errorf("light, %s: samples change", name)
+			}
+		}
 	}
 }
 

@@ -162,6 +162,34 @@ func TestExifBomb(t *testing.T) {
 	}
 }
 
+// TestRemovalsDoNotPileUp: a byte hidden before each of 8,000 restart markers makes
+// one line of the report, and no memory beyond the output.
+func TestRemovalsDoNotPileUp(t *testing.T) {
+	grey := "\x08\x00\x08\xFA\x00\x01\x01\x11\x00" // 64,000 × 8 pixels: 8,000 blocks
+	var b strings.Builder
+	b.WriteString("\xFF\xD8" + segment(0xDB, "\x00"+strings.Repeat("\x01", 64)) + segment(0xC0, grey))
+	one := "\x01" + strings.Repeat("\x00", 15) + "\x00" // one code of one bit, 0, for symbol 0
+	b.WriteString(segment(0xC4, "\x00"+one) + segment(0xC4, "\x10"+one) + segment(0xDD, "\x00\x01"))
+	b.WriteString(segment(0xDA, "\x01\x01\x00\x00\x3F\x00"))
+	for i := range 8000 {
+		b.WriteString("\x3Fx") // DC 0, end of block, pad bits; and the byte
+		if i < 7999 {
+			b.WriteString("\xFF" + string([]byte{0xD0 + byte(i%8)}))
+		}
+	}
+	data := []byte(b.String() + "\xFF\xD9")
+	o := sanitize.ImageOptions{Limits: sanitize.ImageLimits{MaxSide: 65535}}
+	var report sanitize.Report
+	n := allocated(func() { _, report = mustImage(t, data, o) })
+	want := []sanitize.Removal{{Where: "bytes after scan data", Bytes: 8000}}
+	if !slices.Equal(report.Removed, want) {
+		t.Errorf("removed %v, want %v", report.Removed, want)
+	}
+	if n > 2*uint64(len(data))+1<<16 {
+		t.Errorf("%d bytes allocated for %d", n, len(data))
+	}
+}
+
 // allocated is the number of bytes that f allocates, freed or not.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats

@@ -229,6 +229,16 @@ func TestImageReport(t *testing.T) {
 	}
 }
 
+// TestImageReportNamesFraming: a file that is only laid out anew says so.
+func TestImageReportNamesFraming(t *testing.T) {
+	for _, in := range [][]byte{source(t, "split.png"), encodeJPEG(t, photo(64, 64), 90)} {
+		_, report := strip(t, in)
+		if report.Action != sanitize.Stripped || len(report.Removed) != 1 || report.Removed[0].Where != "framing" {
+			t.Errorf("report %+v", report)
+		}
+	}
+}
+
 func TestOrientation(t *testing.T) {
 	tests := []struct {
 		file, policy string

@@ -29,8 +29,8 @@ const (
 // segmentNames are the well-known payloads of application segments by their
 // first bytes. Reports name them; the payload itself is never quoted.
 var segmentNames = []struct {
-	marker         byte
-	prefix, suffix string
+	marker       byte
+	prefix, name string
 }{
 	{0xE0, "JFXX\x00", "JFXX"}, {0xE0, "AVI1", "AVI1"},
 	{0xE1, "http://ns.adobe.com/xap/", "XMP"}, {0xE1, "http://ns.adobe.com/xmp/ext", "extended XMP"},
@@ -108,7 +108,7 @@ func segmentName(marker byte, p []byte) string {
 	name := fmt.Sprintf("APP%d", marker-mAPP0)
 	for _, n := range segmentNames {
 		if n.marker == marker && strings.HasPrefix(string(p[:min(len(p), 32)]), n.prefix) {
-			return name + " " + n.suffix
+			return name + " " + n.name
 		}
 	}
 	return name

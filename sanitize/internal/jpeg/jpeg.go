@@ -18,6 +18,9 @@
 // restart intervals), blocks beyond the right and lower edge of the picture, and
 // the pixel density in APP0.
 //
+// Besides the output, a walk needs memory for progressive files only: 8 bytes for
+// each block of 64 samples.
+//
 // Not read, hence refused: arithmetic coding, lossless and hierarchical frames,
 // 12 bits, two components, sampling factors of 3 or with a fractional ratio, a
 // height given by DNL, and tables taken for granted (Motion JPEG).

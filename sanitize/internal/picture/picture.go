@@ -5,6 +5,7 @@ package picture
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Limits bound one file. They are checked on the header, before anything is decoded.
@@ -47,11 +48,18 @@ type Stripped struct {
 	Removed     []Removal
 }
 
-// Remove notes n bytes at where, unless there were none.
+// Remove notes n bytes at where, unless there were none. Equal places are added up:
+// a file may hide a byte in each of millions of restart intervals.
 func (s *Stripped) Remove(where string, n int) {
-	if n > 0 {
-		s.Removed = append(s.Removed, Removal{Where: where, Bytes: n})
+	if n <= 0 {
+		return
 	}
+	i := slices.IndexFunc(s.Removed, func(r Removal) bool { return r.Where == where })
+	if i < 0 {
+		s.Removed = append(s.Removed, Removal{Where: where, Bytes: n})
+		return
+	}
+	s.Removed[i].Bytes += n
 }
 
 // Fault is the kind of an Error. The zero value is Malformed.

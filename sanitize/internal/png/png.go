@@ -17,7 +17,8 @@
 //
 // The zlib stream is copied, unless pad bits behind the last pixel of a row are set:
 // then the rows are compressed anew. What copying leaves: colour under alpha 0 and
-// choices of the encoder (filters, block splits, window size).
+// choices of the encoder (filters, block splits, window size). Besides the output, a
+// walk needs memory for two rows and the inflater's window.
 package png
 
 import (
