@@ -35,7 +35,7 @@ import (
 //
 //	96 and more   3 to 8 %
 //	48 to 95      1 to 2.5 %, at least one pixel
-//	below 48      none: standard does what light does, through a decode
+//	below 48      none: standard does what light does
 //
 // Palettes become true colour in this profile, grey stays grey, and samples keep 8
 // or 16 bits; alpha stays. JPEG files with four components are refused by light and

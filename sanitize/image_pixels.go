@@ -41,8 +41,8 @@ func renormalise(ctx context.Context, s *picture.Stripped, format string, o Imag
 
 // decodedBytes is the memory that the pixel steps need at their peak: the decoded
 // samples, the coefficients of a progressive JPEG (4 bytes a sample), and for
-// standard the NRGBA copy and the two images of a resize. The 16-bit resize works
-// on an intermediate image of 32 bytes a pixel.
+// standard the NRGBA copy and the two images of a resize. With 16 bits, these are the
+// source, the copy for the digest, the result, and an intermediate image of 32 bytes.
 func decodedBytes(info picture.Info, profile string) int64 {
 	perPixel := int64(info.Channels)
 	if info.Progressive {
@@ -51,7 +51,7 @@ func decodedBytes(info picture.Info, profile string) int64 {
 	if profile == ProfileStandard {
 		perPixel += 3 * 4
 		if info.Depth == 16 {
-			perPixel = 8 + 8 + 32
+			perPixel = 8 + 4 + 8 + 32
 		}
 	}
 	return perPixel * int64(info.Width) * int64(info.Height)
@@ -85,17 +85,19 @@ func renormaliseJPEG(ctx context.Context, s *picture.Stripped, o ImageOptions) (
 	return jpeg.WithOrientation(canonical.Data, s.Orientation), nil
 }
 
-// standard crops and resizes a decoded JPEG. The result is what the encoder takes
-// fastest: grey, or RGBA.
+// standard crops and resizes a decoded JPEG that is large enough. The result is what
+// the encoder takes fastest: grey, or RGBA.
 func standard(img image.Image, info picture.Info, o ImageOptions) (image.Image, error) {
 	flat, err := pixel.NRGBA(img)
 	if err != nil {
 		return nil, err
 	}
-	if m, ok := drawMargins(flat, o); ok {
-		if flat, err = pixel.CropResize(flat, m); err != nil {
-			return nil, err
-		}
+	m, ok := drawMargins(flat, o)
+	if !ok {
+		return img, nil
+	}
+	if flat, err = pixel.CropResize(flat, m); err != nil {
+		return nil, err
 	}
 	if info.Channels == 1 {
 		grey := image.NewGray(flat.Rect)
