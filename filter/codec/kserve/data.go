@@ -72,7 +72,7 @@ func unsignedElement(d tensor.DataType, most uint64) func(*scanner, []byte) ([]b
 		if err := s.number(&n); err != nil {
 			return nil, err
 		}
-		value, err := n.unsigned(most, d.String())
+		value, err := s.unsigned(&n, most, d.String())
 		return appendInteger(dst, d.Size(), value), err
 	}
 }
@@ -83,7 +83,7 @@ func signedElement(d tensor.DataType, most int64) func(*scanner, []byte) ([]byte
 		if err := s.number(&n); err != nil {
 			return nil, err
 		}
-		value, err := n.signed(most, d.String())
+		value, err := s.signed(&n, most, d.String())
 		return appendInteger(dst, d.Size(), uint64(value)), err
 	}
 }
@@ -106,7 +106,7 @@ func fp32Element(s *scanner, dst []byte) ([]byte, error) {
 	if err := s.number(&n); err != nil {
 		return nil, err
 	}
-	value, err := n.float32()
+	value, err := s.float32(&n)
 	return binary.LittleEndian.AppendUint32(dst, math.Float32bits(value)), err
 }
 
@@ -115,7 +115,7 @@ func fp64Element(s *scanner, dst []byte) ([]byte, error) {
 	if err := s.number(&n); err != nil {
 		return nil, err
 	}
-	value, err := n.float64()
+	value, err := s.float64(&n)
 	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(value)), err
 }
 
@@ -134,7 +134,6 @@ type dataReader struct {
 	*scanner
 	shape   []int64
 	element element
-	dst     []byte
 }
 
 // data reads an array that is flat or nested exactly as the shape of t says, and
@@ -155,11 +154,12 @@ func (s *scanner) data(t *tensor.Tensor, count int64) error {
 	if width == 0 {
 		width = 4
 	}
-	r := dataReader{s, shape, read, make([]byte, 0, room*int64(width))}
-	if err := r.level(0); err != nil {
+	r := dataReader{s, shape, read}
+	dst, err := r.level(0, make([]byte, 0, room*int64(width)))
+	if err != nil {
 		return err
 	}
-	t.Data = r.dst
+	t.Data = dst
 	return nil
 }
 
@@ -173,30 +173,30 @@ func (s *scanner) nested() bool {
 	return ahead.space() == '['
 }
 
-// level reads one array of dimension i.
-func (r *dataReader) level(i int) error {
+// level reads one array of dimension i and appends its elements to dst.
+func (r *dataReader) level(i int, dst []byte) ([]byte, error) {
 	if err := r.open('[', "an array of data"); err != nil {
-		return err
+		return nil, err
 	}
 	last := i == len(r.shape)-1
 	for n := int64(0); ; n++ {
 		more, err := r.more(int(min(n, 1)), ']')
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !more && n == r.shape[i] {
-			return nil
+			return dst, nil
 		}
 		if !more || n == r.shape[i] {
-			return codec.Refuse(codec.InputDataInvalid, "data does not have the elements that its shape says")
+			return nil, codec.Refuse(codec.InputDataInvalid, "data does not have the elements that its shape says")
 		}
 		if !last {
-			err = r.level(i + 1)
-		} else if r.dst, err = r.element.read(r.scanner, r.dst); err != nil {
+			dst, err = r.level(i+1, dst)
+		} else if dst, err = r.element.read(r.scanner, dst); err != nil {
 			err = r.mismatch(err)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
 }

@@ -15,12 +15,12 @@ const maxNumberBytes = 160
 // number is one JSON number token: sign, up to 19 significant digits as an
 // integer, and the power of ten to multiply it by.
 type number struct {
-	token    []byte // a view into the source
-	mantissa uint64
-	exponent int
-	negative bool
-	integer  bool // neither fraction nor exponent
-	exact    bool // mantissa and exponent hold the whole value
+	start, end int // of the token in the source
+	mantissa   uint64
+	exponent   int
+	negative   bool
+	integer    bool // neither fraction nor exponent
+	exact      bool // mantissa and exponent hold the whole value
 }
 
 // maxDigits is the number of decimal digits that always fit a uint64.
@@ -64,7 +64,7 @@ func (s *scanner) number(n *number) error {
 	if i-s.pos > maxNumberBytes {
 		return codec.Refuse(codec.JSONTooLarge, "a number has more than %d bytes", maxNumberBytes)
 	}
-	n.token = src[s.pos:i]
+	n.start, n.end = s.pos, i
 	n.mantissa, n.exponent = mantissa, power
 	n.negative, n.integer, n.exact = negative, integer, count <= maxDigits
 	s.pos = i
@@ -128,14 +128,14 @@ func outOfRange(datatype string) error {
 }
 
 // unsigned returns the value of an integer token that is at most most.
-func (n *number) unsigned(most uint64, datatype string) (uint64, error) {
+func (s *scanner) unsigned(n *number, most uint64, datatype string) (uint64, error) {
 	if !n.integer {
 		return 0, codec.Refuse(codec.InputDataInvalid, "%s takes integers without point or exponent", datatype)
 	}
 	value := n.mantissa
 	if !n.exact {
 		var err error
-		if value, err = strconv.ParseUint(string(n.token), 10, 64); err != nil {
+		if value, err = strconv.ParseUint(string(s.src[n.start:n.end]), 10, 64); err != nil {
 			return 0, outOfRange(datatype)
 		}
 	}
@@ -146,7 +146,7 @@ func (n *number) unsigned(most uint64, datatype string) (uint64, error) {
 }
 
 // signed returns the value of an integer token from -most-1 to most.
-func (n *number) signed(most int64, datatype string) (int64, error) {
+func (s *scanner) signed(n *number, most int64, datatype string) (int64, error) {
 	magnitude := *n
 	magnitude.negative = false
 	bound := uint64(most)
@@ -156,7 +156,7 @@ func (n *number) signed(most int64, datatype string) (int64, error) {
 	if !n.exact {
 		return 0, outOfRange(datatype) // 20 digits are above every int64
 	}
-	value, err := magnitude.unsigned(bound, datatype)
+	value, err := s.unsigned(&magnitude, bound, datatype)
 	if n.negative {
 		return -int64(value), err
 	}
@@ -191,7 +191,7 @@ func (n *number) scaled() (value float64, ok bool) {
 
 // float64 returns the float64 nearest to the number. A number beyond the range
 // is refused, one too small for it is 0.
-func (n *number) float64() (float64, error) {
+func (s *scanner) float64(n *number) (float64, error) {
 	// Both factors exact, one rounding: W. Clinger, How to Read Floating Point
 	// Numbers Accurately, 1990.
 	if n.mantissa <= 1<<53 {
@@ -199,20 +199,20 @@ func (n *number) float64() (float64, error) {
 			return value, nil
 		}
 	}
-	value, err := strconv.ParseFloat(string(n.token), 64)
+	value, err := strconv.ParseFloat(string(s.src[n.start:n.end]), 64)
 	if err != nil {
 		return 0, outOfRange("FP64")
 	}
 	return value, nil
 }
 
-// float32 returns float32(n.float64()), the two roundings that Triton makes.
+// float32 returns the float64 of the number rounded to float32, the two roundings that Triton makes.
 // A number that they take to infinity is refused.
-func (n *number) float32() (float32, error) {
+func (s *scanner) float32(n *number) (float32, error) {
 	value, ok := n.scaled()
-	if !ok || !roundsAlike(value) {
+	if !ok || n.mantissa > 1<<53 && !roundsAlike(value) {
 		var err error
-		if value, err = n.float64(); err != nil {
+		if value, err = s.float64(n); err != nil {
 			return 0, outOfRange("FP32")
 		}
 	}

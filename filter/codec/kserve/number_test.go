@@ -13,45 +13,46 @@ import (
 )
 
 // checkFloats compares the fast paths with strconv.
-func checkFloats(t testing.TB, n *number) {
+func checkFloats(t testing.TB, s *scanner, n *number) {
 	t.Helper()
-	text := string(n.token)
+	token := s.src[n.start:n.end]
+	text := string(token)
 	if n.integer && n.mantissa == 0 {
 		text = strings.TrimPrefix(text, "-")
 	}
 	want, parseErr := strconv.ParseFloat(text, 64)
-	got, err := n.float64()
+	got, err := s.float64(n)
 	if (err == nil) != (parseErr == nil) || err == nil && math.Float64bits(got) != math.Float64bits(want) {
-		t.Fatalf("%q as FP64: got %v %v, want %v %v", n.token, got, err, want, parseErr)
+		t.Fatalf("%q as FP64: got %v %v, want %v %v", token, got, err, want, parseErr)
 	}
-	single, err := n.float32()
+	single, err := s.float32(n)
 	if inf := math.IsInf(float64(float32(want)), 0); (err != nil) != inf {
-		t.Fatalf("%q as FP32: error %v, infinite %v", n.token, err, inf)
+		t.Fatalf("%q as FP32: error %v, infinite %v", token, err, inf)
 	}
 	if err == nil && math.Float32bits(single) != math.Float32bits(float32(want)) {
-		t.Fatalf("%q as FP32: got %v, want %v", n.token, single, float32(want))
+		t.Fatalf("%q as FP32: got %v, want %v", token, single, float32(want))
 	}
 }
 
 // checkInteger compares an integer element with strconv.
-func checkInteger(t testing.TB, n *number, d tensor.DataType) {
+func checkInteger(t testing.TB, token []byte, d tensor.DataType) {
 	t.Helper()
 	bits := d.Size() * 8
 	var want uint64
 	var wantErr error
 	if strings.HasPrefix(d.String(), "U") {
-		want, wantErr = strconv.ParseUint(strings.Replace(string(n.token), "-0", "0", 1), 10, bits)
+		want, wantErr = strconv.ParseUint(strings.Replace(string(token), "-0", "0", 1), 10, bits)
 	} else {
 		var signed int64
-		signed, wantErr = strconv.ParseInt(string(n.token), 10, bits)
+		signed, wantErr = strconv.ParseInt(string(token), 10, bits)
 		want = uint64(signed)
 	}
-	data, err := elements[d].read(&scanner{src: n.token}, nil)
+	data, err := elements[d].read(&scanner{src: token}, nil)
 	if (err == nil) != (wantErr == nil) {
-		t.Fatalf("%q as %s: error %v, want %v", n.token, d, err, wantErr)
+		t.Fatalf("%q as %s: error %v, want %v", token, d, err, wantErr)
 	}
 	if err == nil && string(data) != string(appendInteger(nil, d.Size(), want)) {
-		t.Fatalf("%q as %s: %x", n.token, d, data)
+		t.Fatalf("%q as %s: %x", token, d, data)
 	}
 }
 
@@ -74,7 +75,7 @@ func TestNumberNearMiddles(t *testing.T) {
 					if err := s.number(&n); err != nil {
 						t.Fatal(err)
 					}
-					checkFloats(t, &n)
+					checkFloats(t, s, &n)
 				}
 			}
 		}
@@ -98,10 +99,10 @@ func TestNumberOfAnyLength(t *testing.T) {
 			if err := s.number(&n); err != nil || s.pos != len(text) {
 				t.Fatalf("%q: %v", text, s.pos)
 			}
-			checkFloats(t, &n)
+			checkFloats(t, s, &n)
 			for d := range elements {
 				if d != tensor.Bool && d != tensor.Bytes && !d.Float() {
-					checkInteger(t, &n, d)
+					checkInteger(t, s.src[n.start:n.end], d)
 				}
 			}
 		}

@@ -157,7 +157,7 @@ func (p *parser) count(reason codec.Reason, what string) (int64, error) {
 	if err := p.number(&n); err != nil {
 		return 0, err
 	}
-	value, err := n.unsigned(math.MaxInt64, what)
+	value, err := p.unsigned(&n, math.MaxInt64, what)
 	if err != nil {
 		return 0, codec.Refuse(reason, "%s is not an integer in range", what)
 	}
@@ -228,11 +228,11 @@ func (p *parser) parameter() (any, error) {
 	case err != nil:
 		return nil, err
 	case !n.integer:
-		return n.float64()
+		return p.float64(&n)
 	case n.negative || n.exact && n.mantissa <= math.MaxInt64:
-		return n.signed(math.MaxInt64, "INT64")
+		return p.signed(&n, math.MaxInt64, "INT64")
 	}
-	return n.unsigned(math.MaxUint64, "UINT64")
+	return p.unsigned(&n, math.MaxUint64, "UINT64")
 }
 
 // name reads an identifier.
