@@ -1,0 +1,210 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"weir/deploy/local"
+)
+
+// stackOptions say what stands in front of a model server.
+type stackOptions struct {
+	dir      string
+	upstream string                   // the model server's HTTP address
+	config   string                   // see local.WeirOptions
+	edit     func(yaml string) string // of Envoy's bootstrap; nil for the shipped one
+	env      []string                 // of Weir
+}
+
+// stack is a Weir and an Envoy in front of a model server, with a tap on what
+// Envoy sends there.
+type stack struct {
+	opts  stackOptions
+	weir  *local.Weir
+	envoy *local.Envoy
+	tap   *tap
+	addr  string // of Envoy's listener
+}
+
+func startStack(ctx context.Context, o stackOptions) (*stack, error) {
+	s := &stack{opts: o}
+	var err error
+	if s.tap, err = newTap(o.upstream); err != nil {
+		return nil, err
+	}
+	s.weir, err = local.StartWeir(ctx, deps, local.WeirOptions{Dir: o.dir, Upstream: o.upstream,
+		Config: o.config, Binary: weirBinary, Env: o.env})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.startEnvoy(ctx); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// startEnvoy starts Envoy with the bootstrap that Weir writes, but for the tap.
+func (s *stack) startEnvoy(ctx context.Context) error {
+	out, err := s.weir.Command(ctx, "envoy-config", "--config", s.weir.Config, "--listen", "127.0.0.1:0",
+		"--admin", "127.0.0.1:0", "--access-log", s.accessLog())
+	if err != nil {
+		return err
+	}
+	bootstrap, err := replaceOnce(string(out), portValue(s.opts.upstream), portValue(s.tap.Addr))
+	if err != nil {
+		return err
+	}
+	if s.opts.edit != nil {
+		bootstrap = s.opts.edit(bootstrap)
+	}
+	path := filepath.Join(s.opts.dir, "envoy.yaml")
+	if err := os.WriteFile(path, []byte(bootstrap), 0o644); err != nil {
+		return err
+	}
+	s.envoy, err = local.StartEnvoy(ctx, deps, local.EnvoyOptions{ConfigPath: path, LogDir: s.opts.dir})
+	if err != nil {
+		return err
+	}
+	s.addr = s.envoy.Listeners["inference"]
+	return nil
+}
+
+func (s *stack) accessLog() string { return filepath.Join(s.opts.dir, "access.log") }
+
+func portValue(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return "port_value: " + port + "}"
+}
+
+// replaceOnce is for edits that must hit.
+func replaceOnce(text, old, new string) (string, error) {
+	if n := strings.Count(text, old); n != 1 {
+		return "", fmt.Errorf("%q stands %d times in the bootstrap", old, n)
+	}
+	return strings.Replace(text, old, new, 1), nil
+}
+
+// stop ends both and reports how, with the data races that Weir found.
+func (s *stack) stop() error {
+	ctx := context.Background()
+	var errs []error
+	if s.envoy != nil {
+		errs = append(errs, s.envoy.Stop(ctx))
+	}
+	errs = append(errs, s.weir.Stop(ctx))
+	s.tap.shut()
+	log, err := os.ReadFile(s.weir.LogPath)
+	if i := bytes.Index(log, []byte("WARNING: DATA RACE")); i >= 0 {
+		err = fmt.Errorf("weir has a data race:\n%s", log[i:min(len(log), i+4<<10)])
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// private starts a stack for one test, which may break it.
+func private(t *testing.T, o stackOptions) *stack {
+	t.Helper()
+	o.dir = tempDir(t)
+	s, err := startStack(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// tempDir is like t.TempDir, with a name that is short enough for a socket, and
+// stays when the test fails.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "weir-e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("logs are in", dir)
+			return
+		}
+		_ = os.RemoveAll(dir)
+	})
+	return dir
+}
+
+// ready waits until all models of the policy are ready.
+func (s *stack) ready(t *testing.T) *stack {
+	t.Helper()
+	if err := s.weir.WaitModels(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// kill ends Weir without a chance to say anything.
+func (s *stack) kill(t *testing.T) {
+	t.Helper()
+	s.signal(t, syscall.SIGKILL)
+	if err := s.weir.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stack) signal(t *testing.T, signal syscall.Signal) {
+	t.Helper()
+	if err := s.weir.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ledger is what a model server can tell of the requests that reached it.
+type ledger struct {
+	counts  map[string]local.Counts
+	records int // of the echo models
+	bytes   int // from Envoy, of whatever kind
+}
+
+func (s *stack) ledger(t *testing.T) ledger {
+	t.Helper()
+	l := ledger{counts: map[string]local.Counts{}, bytes: s.tap.len()}
+	for _, model := range []string{"echo", "echo_batch", "identity", "traffic-sign"} {
+		counts, err := triton.Counts(t.Context(), model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.counts[model] = counts
+	}
+	received, err := triton.Received()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.records = len(received)
+	return l
+}
+
+// unmoved fails the test if anything of what do does reaches the model server.
+func (s *stack) unmoved(t *testing.T, do func()) {
+	t.Helper()
+	before := s.ledger(t)
+	do()
+	after := s.ledger(t)
+	if before.records != after.records || !maps.Equal(before.counts, after.counts) {
+		t.Errorf("the model server was reached: before %+v, after %+v", before, after)
+	}
+	if before.bytes != after.bytes {
+		t.Errorf("bytes went to the model server: %q", s.tap.seen(before.bytes))
+	}
+}
