@@ -18,7 +18,7 @@ type WeirOptions struct {
 	// which are put before it.
 	Config string
 	Binary string // default: bin/weir in the repository
-	Env []string // beside the own environment
+	Env    []string // "KEY=value", added to the environment of this process
 }
 
 // Weir is a running `weir serve`.
@@ -29,12 +29,13 @@ type Weir struct {
 	Public  string // address of metrics and health
 	Control string // address of reload and recording
 	binary  string
+	env     []string
 }
 
 // StartWeir writes the configuration, starts Weir and returns when it is alive;
 // that its models are ready is WaitModels.
 func StartWeir(ctx context.Context, deps Deps, o WeirOptions) (*Weir, error) {
-	w := &Weir{Dir: o.Dir, Config: filepath.Join(o.Dir, "weir.yaml"), binary: o.Binary}
+	w := &Weir{Dir: o.Dir, Config: filepath.Join(o.Dir, "weir.yaml"), binary: o.Binary, env: append(os.Environ(), o.Env...)}
 	if w.binary == "" {
 		w.binary = filepath.Join(deps.Root, "bin", "weir")
 	}
@@ -46,7 +47,7 @@ func StartWeir(ctx context.Context, deps Deps, o WeirOptions) (*Weir, error) {
 		if err := w.WriteConfig(o.Upstream, o.Config); err != nil {
 			return err
 		}
-		return w.Start(ctx, o.Env)
+		return w.Start(ctx)
 	})
 	if err != nil {
 		return nil, err
@@ -66,9 +67,9 @@ func (w *Weir) WriteConfig(upstream, rest string) error {
 }
 
 // Start starts Weir, again after it has ended, and returns when it is alive.
-func (w *Weir) Start(ctx context.Context, env []string) error {
+func (w *Weir) Start(ctx context.Context) error {
 	p, err := Start(ctx, Spec{Name: "weir", Path: w.binary, Args: []string{"serve", "--config", w.Config},
-		Env: append(os.Environ(), env...), LogDir: w.Dir})
+		Env: w.env, LogDir: w.Dir})
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (w *Weir) Metrics(ctx context.Context) (string, error) {
 func (w *Weir) Command(ctx context.Context, args ...string) ([]byte, error) {
 	var messages strings.Builder
 	c := exec.CommandContext(ctx, w.binary, args...)
-	c.Stderr = &messages
+	c.Env, c.Stderr = w.env, &messages
 	out, err := c.Output()
 	if err != nil {
 		return out, fmt.Errorf("weir %s: %w\n%s", strings.Join(args, " "), err, messages.String())
