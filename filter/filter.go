@@ -32,6 +32,8 @@ type Signatures interface {
 	// server and fits the policy; version "" is the newest that the rules allow.
 	// An error says why there is none.
 	Lookup(model, version string) (*codec.Signature, error)
+	// Ready reports whether every model of the policy has a signature.
+	Ready() bool
 }
 
 // Runtime is everything that one configuration decides. It is immutable; a

@@ -59,6 +59,8 @@ func (s signatures) Lookup(model, version string) (*codec.Signature, error) {
 	return s.s, nil
 }
 
+func (s signatures) Ready() bool { return s.s != nil }
+
 var signature = &codec.Signature{Model: "m", Version: "3",
 	Inputs: []codec.Spec{
 		{Name: "TEXT", DataType: tensor.Bytes, Shape: []int64{-1}},
@@ -244,6 +246,9 @@ func TestHeads(t *testing.T) {
 		"live":             {"GET", "/v2/health/live", "", true, ""},
 		"metadata":         {"GET", "/v2/models/m", "", true, ""},
 		"other's metadata": {"GET", "/v2/models/other", "", true, "model_unknown"},
+		"other version":    {"GET", "/v2/models/m/versions/9", "", true, "model_version_unknown"},
+		"ready":            {"GET", "/v2/health/ready", "", true, ""},
+		"model ready":      {"GET", "/v2/models/m/ready", "", true, ""},
 		"with a body":      {"GET", "/v2/health/live", "", false, "header_invalid"},
 		"no body":          {"POST", "/v2/models/m/infer", "", true, "body_missing"},
 		"unknown":          {"GET", "/nothing", "", true, "route_unknown"},
@@ -252,6 +257,7 @@ func TestHeads(t *testing.T) {
 		"grpc elsewhere":   {"POST", "/v2/models/m/infer", "application/grpc", false, "protocol_not_enabled"},
 	} {
 		r := newRig(t)
+		r.model.Versions = []string{"3"}
 		x := r.filter.Begin(context.Background(), filter.Head{Method: tc.method, Path: tc.path,
 			Headers: codec.Headers{{Name: "content-type", Value: tc.contentType}}})
 		a := x.RequestHead(tc.end)
@@ -259,6 +265,20 @@ func TestHeads(t *testing.T) {
 			wantRefusal(t, a, tc.want)
 		} else if !a.Pass || a.Path != tc.path {
 			t.Errorf("%s: %+v, want it passed", name, a)
+		}
+		x.End(nil)
+	}
+}
+
+func TestNotReadyIsSaid(t *testing.T) {
+	r := newRig(t)
+	r.use(signatures{})
+	for path, ready := range map[string]bool{"/v2/health/live": true, "/v2/health/ready": false, "/v2/models/m/ready": false} {
+		x := r.filter.Begin(context.Background(), filter.Head{Method: "GET", Path: path})
+		if a := x.RequestHead(true); !ready {
+			wantRefusal(t, a, filter.UpstreamNotReady)
+		} else if !a.Pass {
+			t.Errorf("%s: %+v, want it passed", path, a)
 		}
 		x.End(nil)
 	}

@@ -75,11 +75,47 @@ func (t *Transaction) RequestHead(end bool) Answer {
 		return Answer{}
 	case !end:
 		return t.Refuse(codec.Refuse(codec.HeaderInvalid, "this endpoint takes no body"))
-	case t.route.Model != "" && t.runtime.Policy.Model(t.route.Model) == nil:
-		return t.Refuse(refusal(policy.ModelUnknown, "no policy covers this model"))
+	}
+	if err := t.admitQuestion(); err != nil {
+		return t.Refuse(err)
 	}
 	t.forwarded = true
 	return Answer{Pass: true, Path: t.route.Path}
+}
+
+// admitQuestion judges a request about health or metadata: it may be about models
+// of the policy only, and none is ready whose inferences would be refused.
+func (t *Transaction) admitQuestion() error {
+	if t.route.Model != "" {
+		if _, err := t.rules(t.route.Model, t.route.Version); err != nil {
+			return err
+		}
+	}
+	switch t.route.Operation {
+	case codec.ModelReady:
+		if _, err := t.runtime.Signatures.Lookup(t.route.Model, t.route.Version); err != nil {
+			return &fault{UpstreamNotReady, err.Error()}
+		}
+	case codec.ServerReady:
+		if !t.runtime.Signatures.Ready() {
+			return &fault{UpstreamNotReady, "not every model of the policy is ready"}
+		}
+	}
+	return nil
+}
+
+// rules returns the rule set of a model version, or why there is none.
+func (t *Transaction) rules(model, version string) (*policy.Model, error) {
+	rules := t.runtime.Policy.Model(model)
+	if rules == nil {
+		return nil, refusal(policy.ModelUnknown, "no policy covers this model")
+	}
+	t.model = model
+	t.span.SetModel(model, version)
+	if version != "" && !rules.Allows(version) {
+		return nil, refusal(policy.VersionUnknown, "no policy covers this version")
+	}
+	return rules, nil
 }
 
 // RequestBody judges an inference and returns what the model server is to get.
@@ -133,14 +169,9 @@ func (t *Transaction) decode(body []byte) error {
 // lookUp finds the rules and the signature of the request, and writes the
 // version that the policy chose into it.
 func (t *Transaction) lookUp() (*codec.Signature, *policy.Model, error) {
-	model := t.runtime.Policy.Model(t.request.Model)
-	if model == nil {
-		return nil, nil, refusal(policy.ModelUnknown, "no policy covers this model")
-	}
-	t.model = t.request.Model
-	t.span.SetModel(t.request.Model, t.request.Version)
-	if t.request.Version != "" && !model.Allows(t.request.Version) {
-		return nil, nil, refusal(policy.VersionUnknown, "no policy covers this version")
+	model, err := t.rules(t.request.Model, t.request.Version)
+	if err != nil {
+		return nil, nil, err
 	}
 	signature, err := t.runtime.Signatures.Lookup(t.request.Model, t.request.Version)
 	if err != nil {

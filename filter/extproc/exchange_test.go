@@ -44,6 +44,8 @@ func (fixed) Lookup(model, version string) (*codec.Signature, error) {
 		Outputs: []codec.Spec{{Name: "O", DataType: tensor.Bytes, Shape: []int64{-1}}}}, nil
 }
 
+func (fixed) Ready() bool { return true }
+
 func newServer(t testing.TB) *Server {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
