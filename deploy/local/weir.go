@@ -17,7 +17,7 @@ type WeirOptions struct {
 	// Config is the configuration without listen, public, control and upstream,
 	// which are put before it.
 	Config string
-	Binary string // default: bin/weir in the repository
+	Binary string   // default: bin/weir in the repository
 	Env    []string // "KEY=value", added to the environment of this process
 }
 
