@@ -64,16 +64,11 @@ func (c *Client) Signature(ctx context.Context, model, version string) (*codec.S
 	if config.Decoupled {
 		return nil, errors.New("the model is decoupled, which needs streams")
 	}
-	return &codec.Signature{Model: model, Version: version, MaxBatchSize: config.MaxBatchSize,
-		Inputs: specs(metadata.Inputs, config.OptionalInputs), Outputs: specs(metadata.Outputs, nil)}, nil
-}
-
-func specs(tensors []kserve.TensorMetadata, optional []string) []codec.Spec {
-	all := make([]codec.Spec, len(tensors))
-	for i, t := range tensors {
-		all[i] = codec.Spec{Name: t.Name, DataType: t.DataType, Shape: t.Shape, Optional: slices.Contains(optional, t.Name)}
+	for i := range metadata.Inputs {
+		metadata.Inputs[i].Optional = slices.Contains(config.OptionalInputs, metadata.Inputs[i].Name)
 	}
-	return all
+	return &codec.Signature{Model: model, Version: version, MaxBatchSize: config.MaxBatchSize,
+		Inputs: metadata.Inputs, Outputs: metadata.Outputs}, nil
 }
 
 // Versions lists the versions that the server has of a model.

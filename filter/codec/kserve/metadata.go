@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"weir/filter/codec"
 	"weir/sanitize/tensor"
 )
 
@@ -13,15 +14,8 @@ type Metadata struct {
 	Name     string
 	Versions []string // those that are served
 	Platform string
-	Inputs   []TensorMetadata
-	Outputs  []TensorMetadata
-}
-
-// TensorMetadata is the signature of one tensor.
-type TensorMetadata struct {
-	Name     string
-	DataType tensor.DataType
-	Shape    []int64 // with the batch dimension, if there is one; -1 is any size
+	Inputs   []codec.Spec
+	Outputs  []codec.Spec
 }
 
 // ParseMetadata parses the metadata of a model. It fails if a tensor has no name,
@@ -57,9 +51,9 @@ type wireTensor struct {
 	Shape    []int64 `json:"shape"`
 }
 
-func signature(list []wireTensor) ([]TensorMetadata, error) {
+func signature(list []wireTensor) ([]codec.Spec, error) {
 	var names []string
-	tensors := make([]TensorMetadata, len(list))
+	tensors := make([]codec.Spec, len(list))
 	for i, t := range list {
 		d, err := tensor.ParseDataType(t.DataType)
 		if err != nil {
@@ -70,7 +64,7 @@ func signature(list []wireTensor) ([]TensorMetadata, error) {
 				return nil, fmt.Errorf("tensor %q: dimension %d", t.Name, dimension)
 			}
 		}
-		tensors[i] = TensorMetadata{t.Name, d, t.Shape}
+		tensors[i] = codec.Spec{Name: t.Name, DataType: d, Shape: t.Shape}
 		names = append(names, t.Name)
 	}
 	for i, name := range names {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"testing"
 
+	"weir/filter/codec"
 	"weir/sanitize/tensor"
 )
 
@@ -19,8 +20,8 @@ const (
 func TestParseMetadata(t *testing.T) {
 	got, err := ParseMetadata([]byte(metadataDocument))
 	want := Metadata{Name: "sign", Versions: []string{"1", "2"}, Platform: "python",
-		Inputs:  []TensorMetadata{{"IMAGE", tensor.Bytes, []int64{-1, 1}}},
-		Outputs: []TensorMetadata{{"SCORES", tensor.FP32, []int64{-1, 5}}}}
+		Inputs:  []codec.Spec{{Name: "IMAGE", DataType: tensor.Bytes, Shape: []int64{-1, 1}}},
+		Outputs: []codec.Spec{{Name: "SCORES", DataType: tensor.FP32, Shape: []int64{-1, 5}}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
