@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Listen opens the Unix socket of an address "unix:///path". The socket is made
+// Listen opens the Unix socket of an address "unix:///path", in a folder that it
+// makes if there is none. The socket is made
 // with mode 0660, and a peer is accepted only if it runs as this process's user,
 // as root, or as one of peers. A socket left over from a killed process is
 // replaced; one that somebody answers on is an error.
@@ -20,6 +22,9 @@ func Listen(address string, peers []int64, log *slog.Logger) (net.Listener, erro
 	path, ok := strings.CutPrefix(address, "unix://")
 	if !ok || !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("listen: %q is not of the form unix:///path", address)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
 	}
 	if err := removeStale(path); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)

@@ -13,7 +13,7 @@ import (
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 func TestListen(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.sock")
+	path := filepath.Join(t.TempDir(), "run", "s.sock")
 	l, err := Listen("unix://"+path, nil, quiet())
 	if err != nil {
 		t.Fatal(err)
