@@ -72,7 +72,7 @@ func (t *Transaction) RequestHead(end bool) Answer {
 		if end {
 			return t.Refuse(codec.Refuse(codec.BodyMissing, "an inference needs a body"))
 		}
-		return Answer{}
+		return Answer{Path: t.route.Path}
 	case !end:
 		return t.Refuse(codec.Refuse(codec.HeaderInvalid, "this endpoint takes no body"))
 	}

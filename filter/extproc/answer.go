@@ -64,10 +64,11 @@ func immediate(r *filter.Refusal) *extprocv3.ImmediateResponse {
 	}
 }
 
-// upstreamHeaders are the request headers of a client that the model server gets.
+// upstreamHeaders are the request headers of a client that the model server gets,
+// and content-length, which Envoy holds against the body until Weir sets it anew.
 // Pseudo-headers and what Envoy owns are not Weir's to remove.
 var upstreamHeaders = map[string]bool{
-	"host": true, "traceparent": true, "tracestate": true, "x-request-id": true,
+	"host": true, "traceparent": true, "tracestate": true, "x-request-id": true, "content-length": true,
 }
 
 // clientHeaders are the response headers of the model server that a client gets
@@ -75,12 +76,13 @@ var upstreamHeaders = map[string]bool{
 var clientHeaders = map[string]bool{"date": true}
 
 // mutation sets the headers of the message that Weir wrote and removes all those
-// of the other side that are not on the list of the direction.
+// of the other side that are not on the list of the direction. Those of a request
+// go with the answer to its head, so that they are gone whatever follows it.
 func (x *exchange) mutation(s slot, a filter.Answer) *extprocv3.HeaderMutation {
 	m := &extprocv3.HeaderMutation{}
 	switch {
-	case s == onRequestBodies, s == onRequestHeaders && a.Pass:
-		remove(m, x.request, upstreamHeaders, a.Message)
+	case s == onRequestHeaders:
+		remove(m, x.request, upstreamHeaders, nil)
 	case s == onResponseBodies && a.Message != nil:
 		remove(m, x.response, clientHeaders, a.Message)
 	}
@@ -117,6 +119,13 @@ func remove(m *extprocv3.HeaderMutation, from codec.Headers, keep map[string]boo
 		}
 		m.RemoveHeaders = append(m.RemoveHeaders, h.Name)
 	}
+}
+
+// dropped removes all trailers: none of them is of a protocol that Weir speaks.
+func dropped(trailers *extprocv3.HttpTrailers) *extprocv3.HeaderMutation {
+	m := &extprocv3.HeaderMutation{}
+	remove(m, headersOf(trailers.GetTrailers()), nil, nil)
+	return m
 }
 
 // facts are the verdict as dynamic metadata, for Envoy's access log and filters.

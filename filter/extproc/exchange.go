@@ -58,11 +58,9 @@ func (x *exchange) step(m *extprocv3.ProcessingRequest) (*extprocv3.ProcessingRe
 	case *extprocv3.ProcessingRequest_ResponseBody:
 		return x.onResponseBody(r.ResponseBody)
 	case *extprocv3.ProcessingRequest_RequestTrailers:
-		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{
-			RequestTrailers: &extprocv3.TrailersResponse{}}}, nil
+		return x.onRequestTrailers(r.RequestTrailers)
 	case *extprocv3.ProcessingRequest_ResponseTrailers:
-		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseTrailers{
-			ResponseTrailers: &extprocv3.TrailersResponse{}}}, nil
+		return x.onResponseTrailers(r.ResponseTrailers)
 	case nil: // side messages of newer Envoys carry no request
 		return nil, nil
 	default:
@@ -172,6 +170,35 @@ func (x *exchange) onResponseBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingR
 		return x.build(onResponseBodies, filter.Answer{Pass: true}), nil
 	}
 	return x.build(onResponseBodies, x.tx.ResponseBody(x.status, x.response, b.GetBody())), nil
+}
+
+// onRequestTrailers drops the trailers. Those that come while a body is still
+// awaited mean that there is none: Envoy sends no body message for a request of
+// headers and trailers alone, and would let the headers through.
+func (x *exchange) onRequestTrailers(r *extprocv3.HttpTrailers) (*extprocv3.ProcessingResponse, error) {
+	switch x.phase {
+	case requestBody:
+		return x.build(onRequestBodies, x.tx.Refuse(codec.Refuse(codec.BodyMissing, "an inference needs a body"))), nil
+	case requestHead:
+		return nil, x.unexpected("request trailers")
+	}
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{
+		RequestTrailers: &extprocv3.TrailersResponse{HeaderMutation: dropped(r)}}}, nil
+}
+
+// onResponseTrailers drops the trailers of an answer, and refuses an answer to
+// an inference that has trailers but no body.
+func (x *exchange) onResponseTrailers(r *extprocv3.HttpTrailers) (*extprocv3.ProcessingResponse, error) {
+	switch {
+	case x.phase == responseBody && x.tx.Infers():
+		return x.build(onResponseBodies, x.tx.Refuse(codec.Refuse(codec.ResponseMalformed, "the answer has no body"))), nil
+	case x.phase == responseBody:
+		x.phase = final
+	case x.phase != final:
+		return nil, x.unexpected("response trailers")
+	}
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseTrailers{
+		ResponseTrailers: &extprocv3.TrailersResponse{HeaderMutation: dropped(r)}}}, nil
 }
 
 // unexpected ends the stream with an error, which Envoy turns into a 500: a

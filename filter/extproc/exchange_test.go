@@ -125,6 +125,18 @@ func inferHeaders(modes *extprocv3.ProtocolConfiguration, pairs ...string) messa
 		":authority", "a", "content-type", "application/json", "x-secret", "s", "x-secret", "t", "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, pairs...)...)
 }
 
+var liveHeaders = requestHeaders(buffered, true, ":method", "GET", ":path", "/v2/health/live")
+
+func requestTrailers(*envoy) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestTrailers{
+		RequestTrailers: &extprocv3.HttpTrailers{Trailers: headerMap("x-trailer", "t")}}}
+}
+
+func responseTrailers(*envoy) *extprocv3.ProcessingRequest {
+	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseTrailers{
+		ResponseTrailers: &extprocv3.HttpTrailers{Trailers: headerMap("x-trailer", "t")}}}
+}
+
 func requestBodyOf(text string, end bool) message {
 	return func(*envoy) *extprocv3.ProcessingRequest {
 		return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestBody{
@@ -198,9 +210,45 @@ func TestRequestIsReplacedWhole(t *testing.T) {
 		set["inference-header-content-length"] == "" {
 		t.Errorf("headers set: %v", set)
 	}
-	removed := strings.Join(common.GetHeaderMutation().GetRemoveHeaders(), " ")
-	if removed != "x-secret" {
-		t.Errorf("headers removed: %q, want x-secret alone", removed)
+	head := e.sent[0].GetRequestHeaders().GetResponse().GetHeaderMutation()
+	if removed := strings.Join(head.GetRemoveHeaders(), " "); removed != "content-type x-secret" {
+		t.Errorf("headers removed: %q, want content-type and x-secret", removed)
+	}
+	if path := head.GetSetHeaders()[0].GetHeader(); len(head.GetSetHeaders()) != 1 || path.GetKey() != ":path" || string(path.GetRawValue()) != "/v2/models/m/infer" {
+		t.Errorf("headers set at the head: %v, want the path without its query", head.GetSetHeaders())
+	}
+}
+
+func TestTrailers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		messages []message
+		refusal  string
+	}{
+		"of a request":                {[]message{inferHeaders(buffered), requestBodyOf(ask, false), requestTrailers}, ""},
+		"of a request without a body": {[]message{inferHeaders(buffered), requestTrailers}, "body_missing"},
+		"of an answer":                {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), serverAnswer(""), responseTrailers}, ""},
+		"of an answer without a body": {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), responseTrailers}, "response_malformed"},
+		"of metadata":                 {[]message{liveHeaders, responseHeaders("200", "via_upstream", false), serverAnswer("{}"), responseTrailers}, ""},
+		"of metadata without a body":  {[]message{liveHeaders, responseHeaders("200", "via_upstream", false), responseTrailers}, ""},
+		"of a reply of Envoy's own":   {[]message{responseHeaders("400", "http1.codec_error", false), responseTrailers}, ""},
+	} {
+		e, _ := run(newServer(t), io.EOF, tc.messages...)
+		answer := last(t, e)
+		if got := refusalOf(answer); got != tc.refusal {
+			t.Errorf("%s: refused with %q, want %q", name, got, tc.refusal)
+		}
+		trailers := answer.GetRequestTrailers()
+		if trailers == nil {
+			trailers = answer.GetResponseTrailers()
+		}
+		if removed := trailers.GetHeaderMutation().GetRemoveHeaders(); tc.refusal == "" && (len(removed) != 1 || removed[0] != "x-trailer") {
+			t.Errorf("%s: answered %v, want the trailer removed", name, answer)
+		}
+	}
+	for name, m := range map[string]message{"request": requestTrailers, "response": responseTrailers} {
+		if e, err := run(newServer(t), io.EOF, m); err == nil || len(e.sent) > 0 {
+			t.Errorf("%s trailers first: answered %v, ended with %v", name, e.sent, err)
+		}
 	}
 }
 
@@ -294,17 +342,11 @@ func TestRandomOrders(t *testing.T) {
 	s := newServer(t)
 	events := []message{
 		inferHeaders(buffered), inferHeaders(nil), inferHeaders(buffered, "content-length", "99999999"),
-		requestHeaders(buffered, true, ":method", "GET", ":path", "/v2/health/live"),
-		requestBodyOf(ask, true), requestBodyOf(ask, false), requestBodyOf("{", true),
+		liveHeaders, requestBodyOf(ask, true), requestBodyOf(ask, false), requestBodyOf("{", true),
 		responseHeaders("200", "via_upstream", false), responseHeaders("200", "via_upstream", true),
 		responseHeaders("503", "no_healthy_upstream", false), responseHeaders("200", "", false), serverAnswer(""), serverAnswer("{}"),
 		func(*envoy) *extprocv3.ProcessingRequest { return &extprocv3.ProcessingRequest{} },
-		func(*envoy) *extprocv3.ProcessingRequest {
-			return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestTrailers{RequestTrailers: &extprocv3.HttpTrailers{}}}
-		},
-		func(*envoy) *extprocv3.ProcessingRequest {
-			return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseTrailers{ResponseTrailers: &extprocv3.HttpTrailers{}}}
-		},
+		requestTrailers, responseTrailers,
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	ends := map[bool]int{}
@@ -343,10 +385,19 @@ func settled(e *envoy) (final, infers bool) {
 		case r.GetResponseHeaders() != nil && (i == 0 || r.GetResponseHeaders().GetResponse().GetBodyMutation() == nil && !infers):
 			final = true // of a local reply, or of an answer without a body
 		case r.GetRequestHeaders() != nil:
-			infers = len(r.GetRequestHeaders().GetResponse().GetHeaderMutation().GetSetHeaders()) == 0
+			infers = setPath(r) == "/v2/models/m/infer"
 		}
 	}
 	return final, infers
+}
+
+func setPath(r *extprocv3.ProcessingResponse) string {
+	for _, h := range r.GetRequestHeaders().GetResponse().GetHeaderMutation().GetSetHeaders() {
+		if h.GetHeader().GetKey() == ":path" {
+			return string(h.GetHeader().GetRawValue())
+		}
+	}
+	return ""
 }
 
 func TestProcessEndsWithTheStream(t *testing.T) {
