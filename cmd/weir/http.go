@@ -49,8 +49,8 @@ func (d *daemon) readyz(w http.ResponseWriter, r *http.Request) {
 // controlHandler serves what changes state, on loopback only.
 func (d *daemon) controlHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, r *http.Request) {
-		if err := d.reloader.reload(r.Context(), "POST /-/reload"); err != nil {
+	mux.HandleFunc("POST /-/reload", func(w http.ResponseWriter, _ *http.Request) {
+		if err := d.reloader.reload("POST /-/reload"); err != nil {
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 			return
 		}
@@ -93,13 +93,13 @@ func (d *daemon) record(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no policy covers this model", http.StatusNotFound)
 		return
 	}
-	w.Header().Set("Content-Type", "application/jsonl")
-	w.Header().Set("Trailer", droppedTrailer)
-	flusher := http.NewResponseController(w)
-	_ = flusher.Flush()
 	ctx, cancel := context.WithTimeout(r.Context(), span)
 	defer cancel()
 	recording := d.monitor.Record(ctx, q.Get("model"), q.Get("version"))
+	w.Header().Set("Content-Type", "application/jsonl")
+	w.Header().Set("Trailer", droppedTrailer)
+	flusher := http.NewResponseController(w)
+	_ = flusher.Flush() // tells the client that recording has begun
 	var line []byte
 	for sample := range recording.Samples() {
 		line = sample.AppendJSON(line[:0])
@@ -109,6 +109,9 @@ func (d *daemon) record(w http.ResponseWriter, r *http.Request) {
 		if len(recording.Samples()) == 0 {
 			_ = flusher.Flush()
 		}
+	}
+	if r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // Weir ends: no client shall take this for the whole
 	}
 	w.Header().Set(droppedTrailer, strconv.FormatUint(recording.Dropped(), 10))
 }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"weir/filter"
@@ -18,40 +19,92 @@ import (
 
 // reloader puts configurations to use, one at a time.
 type reloader struct {
-	daemon *daemon
+	daemon  *daemon
+	secret  []byte // drawn at start, for configurations without a key file
+	current atomic.Pointer[inUse]
 
-	mu       sync.Mutex // held for a whole reload; guards what follows
-	current  *config.Config
+	mu      sync.Mutex // held for a whole reload, so that the last file read wins
+	stopped bool
+}
+
+// inUse is the configuration in use, with what it runs in the background.
+type inUse struct {
+	config   *config.Config
 	registry *upstream.Registry
-	client   *upstream.Client
-	cancel   context.CancelFunc // of the registry's Run
-	done     chan struct{}      // closed when it has ended
-	secret   []byte             // drawn at start, for configurations without a key file
+	stop     func() // ends the registry's Run and waits for it
 }
 
-func (r *reloader) config() *config.Config {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.current
+func newReloader(d *daemon) *reloader {
+	r := &reloader{daemon: d, secret: make([]byte, 32)}
+	_, _ = rand.Read(r.secret) // never fails since Go 1.24
+	return r
 }
 
-func (r *reloader) signatures() *upstream.Registry {
+func (r *reloader) config() *config.Config         { return r.current.Load().config }
+func (r *reloader) signatures() *upstream.Registry { return r.current.Load().registry }
+
+// start puts the first configuration to use.
+func (r *reloader) start(cfg *config.Config) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.registry
+	return r.use(cfg)
+}
+
+// stop ends what runs in the background, for good.
+func (r *reloader) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	if last := r.current.Load(); last != nil {
+		last.stop()
+	}
+}
+
+// reload loads the file anew and uses it. A file that cannot be used changes
+// nothing; the error says why, as the log does.
+func (r *reloader) reload(cause string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d, old := r.daemon, r.config()
+	cfg, warnings, err := config.Load(d.path)
+	if err == nil {
+		err = r.replace(old, cfg)
+	}
+	if err != nil {
+		d.telemetry.ConfigRejected()
+		d.log.Error("configuration rejected; the old one stays in use", "cause", cause, "error", err)
+		return err
+	}
+	if cfg.Digest() == old.Digest() {
+		d.log.Info("configuration is unchanged", "cause", cause, "config", cfg.Digest())
+		return nil
+	}
+	d.logWarnings(warnings)
+	for _, change := range config.Diff(old, cfg) {
+		d.log.Info("configuration changed", "path", change.Path, "old", change.Old, "new", change.New)
+	}
+	d.log.Info("configuration reloaded", "cause", cause, "old", old.Digest(), "new", cfg.Digest())
+	return nil
+}
+
+// replace uses cfg if it differs from old in nothing that needs a restart.
+func (r *reloader) replace(old, cfg *config.Config) error {
+	if r.stopped {
+		return errors.New("weir is ending")
+	}
+	if cfg.Digest() == old.Digest() {
+		r.daemon.telemetry.ConfigLoaded(cfg.Digest())
+		return nil
+	}
+	if settled := config.NeedsRestart(old, cfg); len(settled) > 0 {
+		return fmt.Errorf("needs restart: %s", strings.Join(settled, ", "))
+	}
+	return r.use(cfg)
 }
 
 // use builds everything that cfg decides and then puts it to use. If it fails,
 // nothing has changed.
-func (r *reloader) use(ctx context.Context, cfg *config.Config) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.secret == nil {
-		r.secret = make([]byte, 32)
-		if _, err := rand.Read(r.secret); err != nil {
-			return err
-		}
-	}
+func (r *reloader) use(cfg *config.Config) error {
 	built, err := cfg.Build(r.secret)
 	if err != nil {
 		return err
@@ -61,107 +114,61 @@ func (r *reloader) use(ctx context.Context, cfg *config.Config) error {
 		return fmt.Errorf("drift: %w", err)
 	}
 	client := upstream.NewClient(cfg.Upstream.HTTP, cfg.Upstream.Timeout.Std())
-	registry := upstream.NewRegistry(client, built.Policy, d.log)
-	registry.Inherit(r.registry)
+	next := &inUse{config: cfg, registry: upstream.NewRegistry(client, built.Policy, d.log)}
 
 	// From here on nothing can fail.
-	r.stopRegistry()
+	if last := r.current.Load(); last != nil {
+		last.stop()
+		next.registry.Inherit(last.registry)
+	}
+	next.stop = runRegistry(next.registry, client)
 	d.level.Set(cfg.Log.Level.Slog())
 	d.telemetry.SetModels(modelNames(cfg))
-	d.filter.Use(&filter.Runtime{Policy: built.Policy, Codec: built.Codec, Signatures: registry,
+	d.filter.Use(&filter.Runtime{Policy: built.Policy, Codec: built.Codec, Signatures: next.registry,
 		Digest: cfg.Digest(), Timeout: cfg.Limits.RequestTimeout.Std(), KeyEpoch: built.KeyEpoch, BodyKey: built.BodyKey})
-	r.current, r.registry, r.client = cfg, registry, client
-	r.startRegistry(ctx)
+	r.current.Store(next)
 	d.telemetry.ConfigLoaded(cfg.Digest())
 	return nil
 }
 
-func (r *reloader) startRegistry(ctx context.Context) {
-	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	registry, done := r.registry, make(chan struct{})
-	r.done = done
+// runRegistry reads signatures in the background until the returned function is
+// called, which returns when that has ended.
+func runRegistry(registry *upstream.Registry, client *upstream.Client) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		registry.Run(ctx)
 	}()
-}
-
-func (r *reloader) stopRegistry() {
-	if r.cancel != nil {
-		r.cancel()
-		<-r.done
-		r.client.Close()
+	return func() {
+		cancel()
+		<-done
+		client.Close()
 	}
 }
 
-func (r *reloader) stop() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stopRegistry()
-	r.cancel = nil
-}
-
-// reload loads the file anew and uses it. A file that cannot be used changes
-// nothing; the error says why, as the log does.
-func (r *reloader) reload(ctx context.Context, cause string) error {
-	d := r.daemon
-	cfg, warnings, err := config.Load(d.path)
-	old := r.config()
-	if err == nil && cfg.Digest() == old.Digest() {
-		d.telemetry.ConfigLoaded(cfg.Digest())
-		d.log.Info("configuration is unchanged", "cause", cause, "config", cfg.Digest())
-		return nil
-	}
-	if err == nil {
-		if settled := config.NeedsRestart(old, cfg); len(settled) > 0 {
-			err = fmt.Errorf("needs restart: %s", strings.Join(settled, ", "))
-		}
-	}
-	if err == nil {
-		err = r.use(ctx, cfg)
-	}
-	if err != nil {
-		d.telemetry.ConfigRejected()
-		d.log.Error("configuration rejected; the old one stays in use", "cause", cause, "error", err)
-		return err
-	}
-	for _, w := range warnings {
-		d.log.Warn("configuration", "issue", w.String())
-	}
-	for _, change := range config.Diff(old, cfg) {
-		d.log.Info("configuration changed", "path", change.Path, "old", change.Old, "new", change.New)
-	}
-	d.log.Info("configuration reloaded", "cause", cause, "old", old.Digest(), "new", cfg.Digest())
-	return nil
-}
-
-// watch reloads on SIGHUP and when the file, or one it refers to, changes.
-func (r *reloader) watch(ctx context.Context) error {
+// onHangup reloads on every SIGHUP until ctx ends.
+func (r *reloader) onHangup(ctx context.Context) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	watched := make(chan error, 1)
-	go func() {
-		watched <- config.Watch(ctx, func() map[string]string { return r.config().Sources() }, func() {
-			_ = r.reload(ctx, "file change") // logged by reload
-		})
-	}()
 	for {
 		select {
 		case <-ctx.Done():
-			<-watched
-			return nil
-		case err := <-watched:
-			if err != nil && !errors.Is(err, context.Canceled) {
-				r.daemon.log.Error("the configuration is no longer watched; use SIGHUP", "error", err)
-			}
-			watched = nil
-			if ctx.Err() != nil {
-				return nil
-			}
+			return
 		case <-hangups:
-			_ = r.reload(ctx, "SIGHUP") // logged by reload
+			_ = r.reload("SIGHUP") // logged by reload
 		}
+	}
+}
+
+// onChange reloads when the file, or one it refers to, changes, until ctx ends.
+func (r *reloader) onChange(ctx context.Context) {
+	err := config.Watch(ctx, func() map[string]string { return r.config().Sources() }, func() {
+		_ = r.reload("file change") // logged by reload
+	})
+	if err != nil {
+		r.daemon.log.Error("the configuration is no longer watched; use SIGHUP", "error", err)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,9 +45,7 @@ the configuration, SIGTERM and SIGINT end it after the exchanges in flight.`,
 		if err != nil {
 			return err
 		}
-		for _, w := range warnings {
-			d.log.Warn("configuration", "issue", w.String())
-		}
+		d.logWarnings(warnings)
 		return d.run(c.Context())
 	}
 	return c
@@ -92,10 +89,11 @@ func newDaemon(ctx context.Context, path string, cfg *config.Config, messages io
 		MaxStreams:       uint32(cfg.Limits.MaxStreamsInFlight),
 		AdmissionTimeout: cfg.Limits.AdmissionTimeout.Std(),
 	}, d.log)
-	d.reloader = &reloader{daemon: d}
+	d.reloader = newReloader(d)
 	d.loadState(cfg)
-	if err := d.reloader.use(ctx, cfg); err != nil {
-		return nil, fail(exitUsage, "%w", err)
+	if err := d.reloader.start(cfg); err != nil {
+		d.close()
+		return nil, fail(exitUsage, "the configuration is not valid:\n%w", err)
 	}
 	d.telemetry.SetStatus(d.status)
 	return d, nil
@@ -104,47 +102,67 @@ func newDaemon(ctx context.Context, path string, cfg *config.Config, messages io
 // run serves until ctx ends or a listener fails.
 func (d *daemon) run(ctx context.Context) error {
 	cfg := d.reloader.config()
-	socket, err := extproc.Listen(cfg.Listen, cfg.Peers, d.log)
+	l, err := d.listen(cfg)
 	if err != nil {
+		d.close()
 		return fail(exitUndecided, "%w", err)
 	}
-	public, err := net.Listen("tcp", cfg.Public)
-	if err != nil {
-		return fail(exitUndecided, "public: %w", err)
-	}
-	control, err := net.Listen("tcp", cfg.Control)
-	if err != nil {
-		return fail(exitUndecided, "control: %w", err)
-	}
 	d.log.Info("weir serves", "version", currentVersion(), "listen", cfg.Listen,
-		"public", public.Addr().String(), "control", control.Addr().String(), "config", cfg.Digest())
+		"public", l.public.Addr().String(), "control", l.control.Addr().String(), "config", cfg.Digest())
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveGRPC(ctx, d.extproc.Register(), socket) })
-	group.Go(func() error { return serveHTTP(ctx, d.publicHandler(), public) })
-	group.Go(func() error { return serveHTTP(ctx, localOnly(d.controlHandler()), control) })
-	group.Go(func() error { return d.reloader.watch(ctx) })
+	group.Go(func() error { return serveGRPC(ctx, d.extproc.Register(), l.socket) })
+	group.Go(func() error { return d.serveHTTP(ctx, d.publicHandler(), l.public) })
+	group.Go(func() error { return d.serveHTTP(ctx, localOnly(d.controlHandler()), l.control) })
+	group.Go(func() error { d.reloader.onHangup(ctx); return nil })
+	group.Go(func() error { d.reloader.onChange(ctx); return nil })
 	group.Go(func() error { d.saveStates(ctx, cfg); return nil })
 	err = group.Wait()
-	d.close(cfg)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	d.close()
+	d.saveState(cfg)
+	d.log.Info("weir ended")
+	if err != nil {
 		return fail(exitFindings, "%w", err)
 	}
 	return nil
 }
 
-// close ends what run does not, in the order in which it can still be used.
-func (d *daemon) close(cfg *config.Config) {
+// listeners are where a daemon is reached.
+type listeners struct{ socket, public, control net.Listener }
+
+// listen opens all listeners or none.
+func (d *daemon) listen(cfg *config.Config) (l listeners, err error) {
+	if l.socket, err = extproc.Listen(cfg.Listen, cfg.Peers, d.log); err != nil {
+		return listeners{}, err
+	}
+	if l.public, err = net.Listen("tcp", cfg.Public); err != nil {
+		l.socket.Close()
+		return listeners{}, fmt.Errorf("public: %w", err)
+	}
+	if l.control, err = net.Listen("tcp", cfg.Control); err != nil {
+		l.socket.Close()
+		l.public.Close()
+		return listeners{}, fmt.Errorf("control: %w", err)
+	}
+	return l, nil
+}
+
+// close ends what runs beside the listeners. The drift state can be saved after.
+func (d *daemon) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	d.reloader.stop()
 	if err := d.monitor.Close(ctx); err != nil {
 		d.log.Warn("monitor did not end", "error", err)
 	}
-	d.saveState(cfg)
 	if err := d.telemetry.Shutdown(ctx); err != nil {
 		d.log.Warn("telemetry was not flushed", "error", err)
 	}
-	d.log.Info("weir ended")
+}
+
+func (d *daemon) logWarnings(warnings config.Warnings) {
+	for _, w := range warnings {
+		d.log.Warn("configuration", "issue", w.String())
+	}
 }
 
 // serveGRPC serves until ctx ends, then lets the exchanges in flight finish.
@@ -163,8 +181,10 @@ func serveGRPC(ctx context.Context, server *grpc.Server, l net.Listener) error {
 	return nil
 }
 
-func serveHTTP(ctx context.Context, handler http.Handler, l net.Listener) error {
+// serveHTTP serves until ctx ends, which also ends the context of its requests.
+func (d *daemon) serveHTTP(ctx context.Context, handler http.Handler, l net.Listener) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: readTimeout, IdleTimeout: time.Minute,
+		ErrorLog:    slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
 		BaseContext: func(net.Listener) context.Context { return ctx }}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
