@@ -47,10 +47,16 @@ func (r reply) String() string {
 
 // send sends a request; headers are "name: value". body may be nil.
 func (s *stack) send(c *http.Client, method, path string, body io.Reader, headers ...string) (reply, error) {
+	return s.sendTo(s.addr, c, method, path, body, headers...)
+}
+
+// sendTo is send with a host of the client's own.
+func (s *stack) sendTo(host string, c *http.Client, method, path string, body io.Reader, headers ...string) (reply, error) {
 	request, err := http.NewRequest(method, "http://"+s.addr+path, body)
 	if err != nil {
 		return reply{}, err
 	}
+	request.Host = host
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
 		request.Header.Add(name, value)

@@ -91,7 +91,8 @@ func Bootstrap(o Options) ([]byte, error) {
 		"AdminHost": host(o.Admin), "AdminPort": port(o.Admin),
 		"Socket":       strconv.Quote(strings.TrimPrefix(o.Socket, "unix://")),
 		"UpstreamHost": upstreamHost, "UpstreamPort": upstreamPort,
-		"Tracing": o.OTLPEndpoint != "", "OTLPHost": otlpHost, "OTLPPort": otlpPort,
+		"UpstreamAuthority": strconv.Quote(net.JoinHostPort(upstreamHost, strconv.Itoa(int(upstreamPort)))),
+		"Tracing":           o.OTLPEndpoint != "", "OTLPHost": otlpHost, "OTLPPort": otlpPort,
 		"BufferBytes": o.bufferLimit(), "MaxStreams": o.MaxStreams,
 		"MessageTimeout": seconds(messageTimeout),
 		// Four messages may each take a phase; the rest is the model server's.

@@ -1,6 +1,8 @@
 package extproc
 
 import (
+	"regexp"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -68,12 +70,22 @@ func immediate(r *filter.Refusal) *extprocv3.ImmediateResponse {
 // and content-length, which Envoy holds against the body until Weir sets it anew.
 // Pseudo-headers and what Envoy owns are not Weir's to remove.
 var upstreamHeaders = map[string]bool{
-	"host": true, "traceparent": true, "tracestate": true, "x-request-id": true, "content-length": true,
+	"host": true, "traceparent": true, "x-request-id": true, "content-length": true,
 }
 
-// clientHeaders are the response headers of the model server that a client gets
-// with an answer that Weir wrote.
-var clientHeaders = map[string]bool{"date": true}
+// traceparent is the form of a W3C trace context, version 00. Of its values
+// there is nothing to judge; whatever else stands in the header is the client's
+// own text, which the model server does not get.
+var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// keeps reports whether a header of a request goes on to the model server.
+func keeps(h codec.Header) bool {
+	return upstreamHeaders[h.Name] && (h.Name != "traceparent" || traceparent.MatchString(h.Value))
+}
+
+// answers reports whether a response header of the model server goes on to the
+// client with an answer that Weir wrote.
+func answers(h codec.Header) bool { return h.Name == "date" }
 
 // mutation sets the headers of the message that Weir wrote and removes all those
 // of the other side that are not on the list of the direction. Those of a request
@@ -82,9 +94,9 @@ func (x *exchange) mutation(s slot, a filter.Answer) *extprocv3.HeaderMutation {
 	m := &extprocv3.HeaderMutation{}
 	switch {
 	case s == onRequestHeaders:
-		remove(m, x.request, upstreamHeaders, nil)
+		remove(m, x.request, keeps, nil)
 	case s == onResponseBodies && a.Message != nil:
-		remove(m, x.response, clientHeaders, a.Message)
+		remove(m, x.response, answers, a.Message)
 	}
 	if a.Path != "" {
 		set(m, codec.Headers{{Name: ":path", Value: a.Path}})
@@ -105,10 +117,10 @@ func set(m *extprocv3.HeaderMutation, headers codec.Headers) {
 	}
 }
 
-func remove(m *extprocv3.HeaderMutation, from codec.Headers, keep map[string]bool, message *codec.Message) {
+func remove(m *extprocv3.HeaderMutation, from codec.Headers, keep func(codec.Header) bool, message *codec.Message) {
 	seen := map[string]bool{}
 	for _, h := range from {
-		if h.Name == "" || h.Name[0] == ':' || keep[h.Name] || seen[h.Name] {
+		if h.Name == "" || h.Name[0] == ':' || keep(h) || seen[h.Name] {
 			continue
 		}
 		seen[h.Name] = true
@@ -124,7 +136,7 @@ func remove(m *extprocv3.HeaderMutation, from codec.Headers, keep map[string]boo
 // dropped removes all trailers: none of them is of a protocol that Weir speaks.
 func dropped(trailers *extprocv3.HttpTrailers) *extprocv3.HeaderMutation {
 	m := &extprocv3.HeaderMutation{}
-	remove(m, headersOf(trailers.GetTrailers()), nil, nil)
+	remove(m, headersOf(trailers.GetTrailers()), func(codec.Header) bool { return false }, nil)
 	return m
 }
 

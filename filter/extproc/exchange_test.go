@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -216,6 +217,24 @@ func TestRequestIsReplacedWhole(t *testing.T) {
 	}
 	if path := head.GetSetHeaders()[0].GetHeader(); len(head.GetSetHeaders()) != 1 || path.GetKey() != ":path" || string(path.GetRawValue()) != "/v2/models/m/infer" {
 		t.Errorf("headers set at the head: %v, want the path without its query", head.GetSetHeaders())
+	}
+}
+
+func TestTraceContextOfTheClient(t *testing.T) {
+	const valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for value, kept := range map[string]bool{
+		valid: true, valid + "-free text": false, "free text": false, strings.ToUpper(valid): false, "01" + valid[2:]: false,
+	} {
+		e, _ := run(newServer(t), io.EOF, requestHeaders(buffered, false, ":method", "POST", ":path", "/v2/models/m/infer",
+			"traceparent", value, "tracestate", "vendor=free text"))
+		removed := last(t, e).GetRequestHeaders().GetResponse().GetHeaderMutation().GetRemoveHeaders()
+		want := []string{"traceparent", "tracestate"}
+		if kept {
+			want = want[1:]
+		}
+		if !slices.Equal(removed, want) {
+			t.Errorf("traceparent %q: removed %q, want %q", value, removed, want)
+		}
 	}
 }
 
