@@ -27,6 +27,19 @@ type ModelConfig struct {
 	Settings Settings // not used without a Baseline
 }
 
+// Validate reports what keeps the model from being watched.
+func (c ModelConfig) Validate() error {
+	if c.Baseline == nil {
+		return nil
+	}
+	for _, f := range c.Baseline.Features {
+		if kind, ok := featureKinds[f.Name]; !ok || kind != f.Kind {
+			return fmt.Errorf("baseline has the %s feature %q, which responses do not have", f.Kind, f.Name)
+		}
+	}
+	return c.Settings.Validate()
+}
+
 type modelKey struct{ model, version string }
 
 // model is one configured model and what was seen of it.
@@ -44,6 +57,9 @@ type model struct {
 }
 
 func newModel(c ModelConfig) (*model, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
 	m := &model{key: modelKey{c.Model, c.Version}}
 	if c.Baseline == nil {
 		return m, nil
@@ -56,11 +72,7 @@ func newModel(c ModelConfig) (*model, error) {
 	m.detector, m.features = detector, detector.Features()
 	m.row = make([]baseline.Value, len(m.features))
 	for i := range c.Baseline.Features {
-		f := &c.Baseline.Features[i]
-		if kind, ok := featureKinds[f.Name]; !ok || kind != f.Kind {
-			return nil, fmt.Errorf("baseline has the %s feature %q, which responses do not have", f.Kind, f.Name)
-		}
-		m.traces = append(m.traces, make([]traceRing, f.Bins()))
+		m.traces = append(m.traces, make([]traceRing, c.Baseline.Features[i].Bins()))
 	}
 	return m, nil
 }

@@ -181,6 +181,9 @@ func (v *compiler) drift(at string, m *Model) *policy.Drift {
 		v.fail(at+".baseline", "a baseline belongs to one model; name it without a glob")
 	}
 	b, err := baseline.Parse(v.c.Contents(m.Drift.Baseline))
+	if err == nil {
+		err = monitor.ModelConfig{Baseline: b, Settings: monitor.DefaultSettings()}.Validate()
+	}
 	v.valid(at+".baseline", err)
 	d.Baseline, d.File = b, path.Base(string(m.Drift.Baseline))
 	return d
