@@ -1,6 +1,10 @@
 // Command weir is a sidecar inference firewall: an Envoy external processor that
 // parses, sanitises and re-encodes what goes to a model server, and checks what
 // comes back.
+//
+// What the subcommands print on standard output is data, what they print on
+// standard error is for people. Every one of them ends with one of five exit
+// codes; see their --help.
 package main
 
 import (
@@ -10,11 +14,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"weir/filter/config"
 )
 
 // The exit codes of every subcommand.
@@ -28,30 +31,48 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run executes the command line and returns its exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, messages io.Writer) int {
+	data := &output{to: out}
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(data)
 	root.SetErr(messages)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
+	if data.failed != nil {
+		err = fail(exitUndecided, "standard output: %w", data.failed)
+	}
 	if err == nil {
 		return exitPass
 	}
 	var exit *exitError
-	if !errors.As(err, &exit) {
-		exit = &exitError{exitUsage, err}
+	if !errors.As(err, &exit) { // it is of the command line itself
+		exit = &exitError{exitUsage, fmt.Errorf("%w\nRun \"%s --help\" for usage.", err, c.CommandPath())}
 	}
 	if exit.err != nil {
 		fmt.Fprintln(messages, "weir:", exit.err)
 	}
 	return exit.code
+}
+
+// output remembers that a write has failed, so that no subcommand has to look.
+type output struct {
+	to     io.Writer
+	failed error
+}
+
+func (o *output) Write(data []byte) (int, error) {
+	if o.failed != nil {
+		return 0, o.failed
+	}
+	n, err := o.to.Write(data)
+	o.failed = err
+	return n, err
 }
 
 // exitError is the error of a subcommand with the exit code it ends in. Errors
@@ -76,58 +97,69 @@ func fail(code int, format string, args ...any) error {
 
 // newRoot is the command line.
 func newRoot() *cobra.Command {
-	root := &cobra.Command{
-		Use:           "weir",
-		Short:         "A sidecar firewall for model servers",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-	}
-	root.AddCommand(newServe(), newCheck(), newSanitize(), newBaseline(), newDrift(),
+	root := newGroup("weir", "A sidecar firewall for model servers",
+		newServe(), newCheck(), newSanitize(), newBaseline(), newDrift(),
 		newEnvoyConfig(), newHealthcheck(), newConfig(), newVersion())
+	root.SilenceUsage, root.SilenceErrors = true, true
+	root.Version = currentVersion()
+	root.SetVersionTemplate(versionLine())
+	completeRoot(root)
 	return root
 }
 
-// configFlag adds -c/--config and returns where its value goes.
-func configFlag(c *cobra.Command) *string {
-	return c.Flags().StringP("config", "c", "", "configuration file (default ./weir.yaml, then /etc/weir/weir.yaml)")
+// newGroup is a command that only has subcommands.
+func newGroup(use, short string, subcommands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short}
+	needSubcommand(c)
+	c.AddCommand(subcommands...)
+	return c
 }
 
-// findConfig returns the file of the flag, or the first default that exists.
-func findConfig(flag string) (string, error) {
-	if flag != "" {
-		return flag, nil
-	}
-	for _, path := range []string{"weir.yaml", "/etc/weir/weir.yaml"} {
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
+// needSubcommand makes it an error to call c itself. Without this, cobra prints
+// the help and ends with success, also after a misspelt subcommand.
+func needSubcommand(c *cobra.Command) {
+	c.DisableFlagsInUseLine = true
+	c.FParseErrWhitelist.UnknownFlags = true // the unknown subcommand is the error to tell
+	c.SuggestionsMinimumDistance = 2
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s needs a subcommand", c.CommandPath())
 		}
+		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+			return fmt.Errorf("unknown command %q; did you mean %q?", args[0], near[0])
+		}
+		return fmt.Errorf("unknown command %q", args[0])
 	}
-	return "", fail(exitUsage, "no configuration: neither ./weir.yaml nor /etc/weir/weir.yaml exists; name one with --config")
+	c.RunE = func(*cobra.Command, []string) error { return nil } // not reached: Args fails
 }
 
-// loadConfig loads the configuration of the flag and prints warnings and errors.
-func loadConfig(c *cobra.Command, flag string) (*config.Config, error) {
-	path, err := findConfig(flag)
-	if err != nil {
-		return nil, err
-	}
-	cfg, warnings, err := config.Load(path)
-	if len(warnings) > 0 {
-		fmt.Fprintln(c.ErrOrStderr(), warnings.String())
-	}
-	return cfg, configError(err)
-}
-
-// configError gives the error of a load its exit code.
-func configError(err error) error {
-	var invalid config.Errors
+// noArgs refuses arguments, of which a configuration file is the likeliest.
+func noArgs(c *cobra.Command, args []string) error {
 	switch {
-	case err == nil:
+	case len(args) == 0:
 		return nil
-	case errors.As(err, &invalid):
-		return &exitError{exitUsage, fmt.Errorf("the configuration is not valid:\n%w", err)}
+	case c.Flags().Lookup("config") != nil:
+		return fmt.Errorf("unexpected argument %q; the configuration is named with --config", args[0])
 	default:
-		return &exitError{exitUndecided, err}
+		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+}
+
+// completeRoot adds cobra's own subcommands, which are as strict as ours.
+func completeRoot(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			needSubcommand(c)
+		case "help":
+			c.Args = func(_ *cobra.Command, topic []string) error {
+				if c, rest, err := root.Find(topic); err != nil || len(rest) > 0 && c.HasSubCommands() {
+					return fmt.Errorf("no help about %q", strings.Join(topic, " "))
+				}
+				return nil
+			}
+		}
 	}
 }

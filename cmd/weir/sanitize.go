@@ -7,10 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -23,24 +22,38 @@ func newSanitize() *cobra.Command {
 		Use:   "sanitize [flags] --out DIR PATH...",
 		Short: "Sanitise files as a running Weir would",
 		Long: `Sanitise files, and the files in folders, as a running Weir would. Each result
-goes under its base name into DIR; one JSON object a line says what was done.
+goes under its base name into DIR; one JSON object a line, in the order of the
+files, says what was done. A file that was rejected has no result. Symbolic links
+in folders are not followed.
 Exit code 0: all written; 1: at least one rejected; 2: an I/O error; 3: no files;
 4: usage, or two files of the same base name.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, paths []string) error {
+			if len(paths) == 0 {
+				return errors.New("name at least one file or folder")
+			}
+			return nil
+		},
 	}
-	s := &sanitizer{}
-	c.Flags().StringVar(&s.kind, "kind", "auto", "kind of the files: auto, image, text or audio")
-	c.Flags().StringVar(&s.profile, "profile", "", "profile, for the kinds that have it: strip, light, standard; balanced, strict")
-	c.Flags().StringVar(&s.out, "out", "", "folder for the results (required)")
-	c.Flags().StringVar(&s.keyFile, "key-file", "", "key of keyed profiles, at least 32 bytes (default: a random one)")
-	_ = c.MarkFlagRequired("out")
+	kind := choiceFlag(c, "kind", "kind of the files, auto: told by content", "auto", "image", "text", "audio")
+	profile := textFlag(c, "profile", "`NAME` of the profile, for the kinds that have it: strip (default), light, standard (image); balanced (default), strict (text)")
+	out := requiredFlag(c, "out", "`DIR` for the results")
+	keyFile := textFlag(c, "key-file", "`FILE` with the key of keyed profiles, at least 32 bytes (default: a random key)")
 	c.RunE = func(c *cobra.Command, paths []string) error {
-		if err := s.prepare(); err != nil {
-			return err
-		}
-		files, err := findFiles(paths, s.out)
+		s, err := newSanitizer(*kind, *profile, *out, *keyFile)
 		if err != nil {
 			return err
+		}
+		files, err := findFiles(paths, *out, func(path string) {
+			fmt.Fprintf(c.ErrOrStderr(), "weir: %s: skipped, it is not a regular file\n", path)
+		})
+		if err != nil {
+			return fail(exitUndecided, "%w", err)
+		}
+		if len(files) == 0 {
+			return fail(exitNothing, "no files")
+		}
+		if err := checkNames(files, *out); err != nil {
+			return fail(exitUsage, "%w", err)
 		}
 		return s.run(c.Context(), files, c.OutOrStdout(), c.ErrOrStderr())
 	}
@@ -49,10 +62,66 @@ Exit code 0: all written; 1: at least one rejected; 2: an I/O error; 3: no files
 
 // sanitizer is one run of the command.
 type sanitizer struct {
-	kind, profile, out, keyFile string
+	kind, out string
+	image     sanitize.ImageOptions
+	text      sanitize.TextOptions
+}
 
-	image sanitize.ImageOptions
-	text  sanitize.TextOptions
+// newSanitizer makes the options of both verbs. A profile counts for the kinds
+// that have it; the others keep their default.
+func newSanitizer(kind, profile, out, keyFile string) (*sanitizer, error) {
+	key, err := readKey(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	s := &sanitizer{kind: kind, out: out, image: sanitize.ImageOptions{Key: key, Profile: profile}, text: sanitize.TextOptions{Profile: profile}}
+	notImage, notText := s.image.Validate(), s.text.Validate()
+	if notImage != nil && notText != nil {
+		return nil, fail(exitUsage, "--profile: no kind has a profile %q; there are strip, light, standard, balanced and strict", profile)
+	}
+	if notImage != nil {
+		s.image.Profile = ""
+	}
+	if notText != nil {
+		s.text.Profile = ""
+	}
+	return s, nil
+}
+
+// readKey reads the key of keyed profiles; without a file it is random.
+func readKey(path string) (*sanitize.Key, error) {
+	const least, most = 32, 4 << 10 // as for the key file of a configuration
+	secret := make([]byte, least)
+	if path == "" {
+		_, _ = rand.Read(secret) // never fails since Go 1.24
+		return sanitize.NewKey(secret)
+	}
+	secret, err := readUpTo(path, most)
+	if err != nil {
+		return nil, fail(exitUndecided, "--key-file: %w", err)
+	}
+	if len(secret) < least || len(secret) > most {
+		return nil, fail(exitUsage, "--key-file: %s: a key has %d to %d bytes", path, least, most)
+	}
+	return sanitize.NewKey(secret)
+}
+
+// outcome is what became of one file.
+type outcome struct {
+	line    line
+	refusal error // why the file was rejected, for people
+	err     error // of I/O; then there is no line
+}
+
+func (o outcome) code() int {
+	switch {
+	case o.err != nil:
+		return exitUndecided
+	case o.refusal != nil:
+		return exitFindings
+	default:
+		return exitPass
+	}
 }
 
 // line is what is printed about one file.
@@ -66,89 +135,37 @@ type line struct {
 	Reason  string             `json:"reason"`
 }
 
-// prepare checks the flags and makes the options of both verbs.
-func (s *sanitizer) prepare() error {
-	if !slices.Contains([]string{"auto", "image", "text", "audio"}, s.kind) {
-		return fail(exitUsage, "--kind: %q is none of auto, image, text, audio", s.kind)
-	}
-	key, err := readKey(s.keyFile)
-	if err != nil {
-		return err
-	}
-	s.image = sanitize.ImageOptions{Key: key, Profile: s.profile}
-	s.text = sanitize.TextOptions{Profile: s.profile}
-	if s.image.Validate() != nil {
-		s.image.Profile = ""
-	}
-	if s.text.Validate() != nil {
-		s.text.Profile = ""
-	}
-	if s.profile != "" && s.image.Profile == "" && s.text.Profile == "" {
-		return fail(exitUsage, "--profile: no kind has a profile %q", s.profile)
-	}
-	return nil
-}
-
-// findFiles lists the regular files of all paths. Two of one base name, and a
-// result that would stand where its file stands, are errors.
-func findFiles(paths []string, out string) ([]string, error) {
-	var files []string
-	for _, path := range paths {
-		err := filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
-			if err == nil && e.Type().IsRegular() {
-				files = append(files, p)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, fail(exitUndecided, "%w", err)
-		}
-	}
-	if len(files) == 0 {
-		return nil, fail(exitNothing, "no files")
-	}
-	seen := map[string]string{}
-	for _, f := range files {
-		base := filepath.Base(f)
-		if first, ok := seen[base]; ok {
-			return nil, fail(exitUsage, "%s and %s have the same base name", first, f)
-		}
-		seen[base] = f
-		if sameFile(f, filepath.Join(out, base)) {
-			return nil, fail(exitUsage, "%s would be written over", f)
-		}
-	}
-	return files, nil
-}
-
-func sameFile(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
-}
-
+// run sanitises files and prints a line about each, in their order.
 func (s *sanitizer) run(ctx context.Context, files []string, out, messages io.Writer) error {
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
 		return fail(exitUndecided, "%w", err)
 	}
-	code := exitPass
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	encoder := json.NewEncoder(out)
-	for _, file := range files {
+	encoder.SetEscapeHTML(false)
+	progress := newProgress(messages)
+	defer progress.clear()
+	code, done := exitPass, 0
+	for pending := range s.start(ctx, files) {
+		progress.show(bar(done, len(files)))
+		o := <-pending
 		if ctx.Err() != nil {
-			return fail(exitUndecided, "%w", ctx.Err())
+			break
 		}
-		l, err := s.file(ctx, file)
-		if err != nil {
-			fmt.Fprintln(messages, "weir:", err)
-			code = exitUndecided
-			continue
+		progress.clear()
+		if err := errors.Join(o.err, o.refusal); err != nil {
+			fmt.Fprintf(messages, "weir: %s: %v\n", files[done], err)
 		}
-		if l.Action == sanitize.Rejected && code == exitPass {
-			code = exitFindings
+		if o.err == nil {
+			if err := encoder.Encode(o.line); err != nil {
+				return fail(exitUndecided, "%w", err)
+			}
 		}
-		if err := encoder.Encode(l); err != nil {
-			return fail(exitUndecided, "%w", err)
-		}
+		code, done = max(code, o.code()), done+1
+	}
+	if done < len(files) {
+		return fail(exitUndecided, "interrupted: %d of %d files are done", done, len(files))
 	}
 	if code != exitPass {
 		return &exitError{code: code}
@@ -156,36 +173,52 @@ func (s *sanitizer) run(ctx context.Context, files []string, out, messages io.Wr
 	return nil
 }
 
+// start sanitises the files with all processors, as fast as their outcomes are
+// taken. The outcomes come in the order of the files.
+func (s *sanitizer) start(ctx context.Context, files []string) <-chan chan outcome {
+	queue := make(chan chan outcome, runtime.GOMAXPROCS(0)-1) // the receiver has one more
+	go func() {
+		defer close(queue)
+		for _, file := range files {
+			pending := make(chan outcome, 1)
+			select {
+			case queue <- pending:
+				go func() { pending <- s.file(ctx, file) }()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return queue
+}
+
 // maxFile bounds what is read of one file: more than any limit lets through.
 const maxFile = 64 << 20
 
-// file sanitises one file. The error is one of I/O; a refusal is in the line.
-func (s *sanitizer) file(ctx context.Context, path string) (line, error) {
+// file sanitises one file.
+func (s *sanitizer) file(ctx context.Context, path string) outcome {
 	data, err := readUpTo(path, maxFile)
 	if err != nil {
-		return line{}, err
+		return outcome{err: err}
 	}
 	l := line{File: path, Kind: s.kind, Removed: []sanitize.Removal{}}
 	if l.Kind == "auto" {
 		l.Kind = kindOf(data)
 	}
 	clean, report, err := s.value(ctx, l.Kind, data)
-	if report.Format != "" {
-		l.Format = report.Format
-	}
-	var refusal *sanitize.Refusal
-	if errors.As(err, &refusal) {
-		l.Reason = string(refusal.Reason)
-		return l, nil
+	l.Format, l.Action = report.Format, report.Action
+	if refusal := (*sanitize.Refusal)(nil); errors.As(err, &refusal) {
+		l.Action, l.Reason = sanitize.Rejected, string(refusal.Reason)
+		return outcome{line: l, refusal: refusal}
 	}
 	if err != nil {
-		return line{}, fmt.Errorf("%s: %w", path, err)
+		return outcome{err: err}
 	}
-	l.Action, l.Out = report.Action, filepath.Join(s.out, filepath.Base(path))
 	if report.Removed != nil {
 		l.Removed = report.Removed
 	}
-	return l, writeFile(l.Out, clean)
+	l.Out = filepath.Join(s.out, filepath.Base(path))
+	return outcome{line: l, err: writeFile(l.Out, clean)}
 }
 
 func (s *sanitizer) value(ctx context.Context, kind string, data []byte) ([]byte, sanitize.Report, error) {
@@ -209,58 +242,4 @@ func kindOf(data []byte) string {
 	default:
 		return "unknown"
 	}
-}
-
-func readUpTo(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return data, nil
-}
-
-// writeFile puts data at path in one step: a reader sees all of it or nothing.
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".weir-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
-}
-
-// readKey reads the key of keyed profiles; without a file it is random.
-func readKey(path string) (*sanitize.Key, error) {
-	secret := make([]byte, 32)
-	if path == "" {
-		_, _ = rand.Read(secret) // never fails since Go 1.24
-		return sanitize.NewKey(secret)
-	}
-	secret, err := readUpTo(path, 4<<10)
-	if err != nil {
-		return nil, fail(exitUndecided, "%w", err)
-	}
-	if len(secret) < 32 {
-		return nil, fail(exitUsage, "%s: a key has at least 32 bytes, got %d", path, len(secret))
-	}
-	return sanitize.NewKey(secret)
 }

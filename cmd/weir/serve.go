@@ -29,7 +29,7 @@ func newServe() *cobra.Command {
 		Long: `Run the firewall: the ext_proc server on its Unix socket, metrics and health on
 the public address, reload and recording on the control address. SIGHUP reloads
 the configuration, SIGTERM and SIGINT end it after the exchanges in flight.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	file := configFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
