@@ -9,6 +9,7 @@ import (
 	"compress/zlib"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -88,9 +90,9 @@ func (s *stack) post(t *testing.T, path, body string, headers ...string) reply {
 	return r
 }
 
-// raw writes bytes to Envoy and reads what comes until Envoy closes or has
-// answered.
-func (s *stack) raw(t *testing.T, text string) reply {
+// raw writes bytes to Envoy and reads the answer; answered is false if Envoy
+// closed the connection without one.
+func (s *stack) raw(t *testing.T, text string) (r reply, answered bool) {
 	t.Helper()
 	c, err := net.Dial("tcp4", s.addr)
 	if err != nil {
@@ -101,16 +103,20 @@ func (s *stack) raw(t *testing.T, text string) reply {
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(c), nil)
+	reader := bufio.NewReader(c)
+	if _, err := reader.Peek(1); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return reply{}, false
+	}
+	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
-		t.Fatalf("no answer: %v", err)
+		t.Fatal(err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reply{response.StatusCode, response.Header, body}
+	return reply{response.StatusCode, response.Header, body}, true
 }
 
 var decisionID = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{26}$`)

@@ -177,21 +177,31 @@ type ledger struct {
 	bytes   int // from Envoy, of whatever kind
 }
 
+// ledger reads all of that. Triton counts a request after it has answered it, the
+// echo models record it before, so it waits until both agree.
 func (s *stack) ledger(t *testing.T) ledger {
 	t.Helper()
-	l := ledger{counts: map[string]local.Counts{}, bytes: s.tap.len()}
-	for _, model := range []string{"echo", "echo_batch", "identity", "traffic-sign"} {
-		counts, err := triton.Counts(t.Context(), model)
+	l := ledger{counts: map[string]local.Counts{}}
+	eventually(t, "counters that agree with the record", func() bool {
+		counted := 0
+		for _, model := range []string{"echo", "echo_batch", "identity", "traffic-sign"} {
+			counts, err := triton.Counts(t.Context(), model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.counts[model] = counts
+			if model != "traffic-sign" { // which keeps no record
+				counted += int(counts.Success + counts.Failure)
+			}
+		}
+		received, err := triton.Received()
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.counts[model] = counts
-	}
-	received, err := triton.Received()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.records = len(received)
+		l.records = len(received)
+		return l.records == counted
+	})
+	l.bytes = s.tap.len()
 	return l
 }
 

@@ -72,6 +72,10 @@ func (o Options) Validate() error {
 // body is refused by Weir, with a reason.
 const bufferSlack = 64 << 10
 
+// windowBytes is the flow control window of one HTTP/2 stream. With bufferSlack
+// it stays within the envelope that the ext_proc server grants beyond a body.
+const windowBytes = 512 << 10
+
 func (o Options) bufferLimit() int64 { return max(o.MaxBodyBytes, o.MaxResponseBytes) + bufferSlack }
 
 // Bootstrap writes the bootstrap as YAML with comments.
@@ -93,7 +97,7 @@ func Bootstrap(o Options) ([]byte, error) {
 		"UpstreamHost": upstreamHost, "UpstreamPort": upstreamPort,
 		"UpstreamAuthority": strconv.Quote(net.JoinHostPort(upstreamHost, strconv.Itoa(int(upstreamPort)))),
 		"Tracing":           o.OTLPEndpoint != "", "OTLPHost": otlpHost, "OTLPPort": otlpPort,
-		"BufferBytes": o.bufferLimit(), "MaxStreams": o.MaxStreams,
+		"BufferBytes": o.bufferLimit(), "MaxStreams": o.MaxStreams, "WindowBytes": windowBytes,
 		"MessageTimeout": seconds(messageTimeout),
 		// Four messages may each take a phase; the rest is the model server's.
 		"RouteTimeout": seconds(4*messageTimeout + o.UpstreamTimeout),

@@ -32,7 +32,7 @@ func (x *exchange) build(s slot, a filter.Answer) *extprocv3.ProcessingResponse 
 	response := &extprocv3.ProcessingResponse{DynamicMetadata: facts(a.Facts)}
 	if a.Refusal != nil {
 		x.phase = final
-		response.Response = &extprocv3.ProcessingResponse_ImmediateResponse{ImmediateResponse: immediate(a.Refusal)}
+		response.Response = &extprocv3.ProcessingResponse_ImmediateResponse{ImmediateResponse: immediate(x.tx.Protocol(), a.Refusal)}
 		return response
 	}
 	common := &extprocv3.CommonResponse{HeaderMutation: x.mutation(s, a)}
@@ -52,15 +52,20 @@ func (x *exchange) build(s slot, a filter.Answer) *extprocv3.ProcessingResponse 
 	return response
 }
 
-// immediate is a refusal as Envoy sends it to the client; for a gRPC client Envoy
-// makes a trailers-only response of it.
-func immediate(r *filter.Refusal) *extprocv3.ImmediateResponse {
-	headers := &extprocv3.HeaderMutation{}
-	set(headers, append(r.Headers, codec.Header{Name: "content-type", Value: "application/json"}))
+// immediate is a refusal as Envoy sends it to the client. For a gRPC client Envoy
+// makes a trailers-only response of it, with the body as the status message.
+func immediate(p codec.Protocol, r *filter.Refusal) *extprocv3.ImmediateResponse {
+	headers, body := &extprocv3.HeaderMutation{}, r.ErrorBody()
+	set(headers, r.Headers)
+	if p == codec.KServeGRPC {
+		body = []byte(r.Message)
+	} else {
+		set(headers, codec.Headers{{Name: "content-type", Value: "application/json"}})
+	}
 	return &extprocv3.ImmediateResponse{
 		Status:     &typev3.HttpStatus{Code: typev3.StatusCode(r.Status.HTTP)},
 		Headers:    headers,
-		Body:       r.ErrorBody(),
+		Body:       body,
 		GrpcStatus: &extprocv3.GrpcStatus{Status: uint32(r.Status.GRPC)},
 		Details:    "weir_" + string(r.Reason),
 	}

@@ -331,6 +331,19 @@ func TestRefusalsOfTheStream(t *testing.T) {
 	}
 }
 
+// A gRPC client shows the body of the refusal as its status message.
+func TestRefusalTakesTheFormOfTheProtocol(t *testing.T) {
+	for path, form := range map[string]string{
+		"/v2/repository/index":                       `{"error":"weir: route_denied: `,
+		"/inference.GRPCInferenceService/ModelInfer": "weir: protocol_not_enabled: ",
+	} {
+		e, _ := run(newServer(t), io.EOF, requestHeaders(buffered, false, ":method", "POST", ":path", path))
+		if body := string(last(t, e).GetImmediateResponse().GetBody()); !strings.HasPrefix(body, form) {
+			t.Errorf("%s: body %q, want %q", path, body, form)
+		}
+	}
+}
+
 func TestLocalReplyOfAnUnseenRequestPasses(t *testing.T) {
 	e, err := run(newServer(t), io.EOF, responseHeaders("400", "http1.codec_error", true))
 	if err != nil || last(t, e).GetResponseHeaders() == nil {
