@@ -210,10 +210,15 @@ func (t *Transaction) ResponseHead(status int, local, end bool) Answer {
 		return t.Refuse(&fault{UpstreamMissing, fmt.Sprintf("the proxy answered with status %d", status)})
 	case !t.forwarded:
 		return t.Refuse(&fault{ResponseUnexpected, "an answer came before the request was let through"})
+	case status != http.StatusOK && (status < 400 || status > 599):
+		// 101 would make a tunnel of the connection, 3xx send the client elsewhere.
+		return t.Refuse(codec.Refuse(codec.ResponseMalformed, "no answer has status %d", status))
 	case !t.Infers():
 		return Answer{Pass: true}
-	case end:
+	case end && status == http.StatusOK:
 		return t.Refuse(codec.Refuse(codec.ResponseMalformed, "the answer has no body"))
+	case end:
+		return t.Refuse(&fault{UpstreamError, fmt.Sprintf("status %d without a body", status)})
 	}
 	return Answer{}
 }

@@ -155,3 +155,5 @@ func (m *modelServer) unreached(t *testing.T, s *stack, do func()) {
 		t.Errorf("bytes went to the model server: %q", bytes.TrimSpace(after))
 	}
 }
+
+var nan = float32(math.NaN())

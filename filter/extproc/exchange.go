@@ -138,8 +138,8 @@ func (x *exchange) onResponseHead(h *extprocv3.HttpHeaders, m *extprocv3.Process
 	value, _ := x.response.Get(":status")
 	x.status, _ = strconv.Atoi(value)
 	answer := x.tx.ResponseHead(x.status, local, h.GetEndOfStream())
-	if answer.Refusal == nil && x.tx.Infers() && !x.reserve(x.declared()) {
-		answer = x.tx.Refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
+	if answer.Refusal == nil && x.tx.Infers() {
+		answer = x.admitResponse(answer)
 	}
 	x.phase = responseBody
 	if answer.Pass && h.GetEndOfStream() {
@@ -148,14 +148,21 @@ func (x *exchange) onResponseHead(h *extprocv3.HttpHeaders, m *extprocv3.Process
 	return x.build(onResponseHeaders, answer), nil
 }
 
-// declared is the size of the response body, or the limit when it does not say.
-func (x *exchange) declared() int64 {
+// admitResponse refuses an answer that says itself to be too large, or for which
+// there is no memory, before Envoy is told to send it.
+func (x *exchange) admitResponse(answer filter.Answer) filter.Answer {
+	size := x.server.limits.MaxBodyBytes
 	value, lines := x.response.Get("content-length")
-	n, err := strconv.ParseInt(value, 10, 64)
-	if lines != 1 || err != nil || n < 0 || n > x.server.limits.MaxBodyBytes {
-		return x.server.limits.MaxBodyBytes
+	if n, err := strconv.ParseInt(value, 10, 64); lines == 1 && err == nil && n >= 0 {
+		if n > size {
+			return x.tx.Refuse(codec.Refuse(codec.ResponseTooLarge, "the answer is larger than the limit"))
+		}
+		size = n
 	}
-	return n
+	if !x.reserve(size) {
+		return x.tx.Refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
+	}
+	return answer
 }
 
 func (x *exchange) onResponseBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingResponse, error) {

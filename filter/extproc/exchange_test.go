@@ -145,10 +145,10 @@ func requestBodyOf(text string, end bool) message {
 	}
 }
 
-func responseHeaders(status, details string, end bool) message {
+func responseHeaders(status, details string, end bool, pairs ...string) message {
 	return func(*envoy) *extprocv3.ProcessingRequest {
 		r := &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseHeaders{
-			ResponseHeaders: &extprocv3.HttpHeaders{Headers: headerMap(":status", status, "server", "x"), EndOfStream: end}}}
+			ResponseHeaders: &extprocv3.HttpHeaders{Headers: headerMap(append(pairs, ":status", status, "server", "x")...), EndOfStream: end}}}
 		if details != "" {
 			r.Attributes = map[string]*structpb.Struct{attributesKey: {Fields: map[string]*structpb.Value{
 				"response.code_details": structpb.NewStringValue(details)}}}
@@ -316,6 +316,11 @@ func TestRefusalsOfTheStream(t *testing.T) {
 		"answer before the body":    {[]message{inferHeaders(buffered), responseHeaders("200", "via_upstream", false)}, "response_unexpected"},
 		"answer first":              {[]message{responseHeaders("200", "via_upstream", false)}, "response_unexpected"},
 		"answer first, no proof":    {[]message{responseHeaders("200", "", false)}, "response_unexpected"},
+		"a tunnel":                  {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("101", "via_upstream", false)}, "response_malformed"},
+		"a redirect":                {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("302", "via_upstream", true)}, "response_malformed"},
+		"a tunnel for metadata":     {[]message{liveHeaders, responseHeaders("101", "via_upstream", false)}, "response_malformed"},
+		"an error without a body":   {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("500", "via_upstream", true)}, "upstream_error"},
+		"answer too large":          {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false, "content-length", "2000000")}, "response_too_large"},
 		"malformed answer":          {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), serverAnswer("{}")}, "response_malformed"},
 	} {
 		e, err := run(newServer(t), io.EOF, tc.messages...)
