@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -33,7 +32,7 @@ with it at once. Exit code 0: valid; 2: a file cannot be read; 4: not valid.`,
 			return checkJSON(c, warnings, err)
 		}
 		if len(warnings) > 0 {
-			fmt.Fprintln(c.ErrOrStderr(), warnings.String())
+			fmt.Fprintf(c.ErrOrStderr(), "weir: warnings:\n%s\n", warnings)
 		}
 		if err != nil {
 			return configError(err)
@@ -57,7 +56,7 @@ func checkJSON(c *cobra.Command, warnings config.Warnings, err error) error {
 	if result.Warnings == nil {
 		result.Warnings = config.Warnings{}
 	}
-	_ = json.NewEncoder(c.OutOrStdout()).Encode(result) // run sees a failed standard output
+	_ = jsonLines(c.OutOrStdout()).Encode(result) // run sees a failed standard output
 	if err != nil {
 		return &exitError{code: exitUsage}
 	}

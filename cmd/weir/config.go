@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
@@ -46,7 +45,7 @@ func reasonsJSON(c *cobra.Command) {
 		Sentence string        `json:"sentence"`
 		Hint     string        `json:"hint"`
 	}
-	encoder := json.NewEncoder(c.OutOrStdout())
+	encoder := jsonLines(c.OutOrStdout())
 	for _, r := range filter.Reasons() {
 		s := r.Status()
 		_ = encoder.Encode(row{r, s.HTTP, s.GRPC.String(), s.Sentence, s.Hint}) // run sees a failed standard output

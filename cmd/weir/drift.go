@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,14 +52,14 @@ func runDrift(c *cobra.Command, b *baseline.Baseline, settings drift.Settings, f
 		return err
 	}
 	defer in.Close()
-	encoder := json.NewEncoder(c.OutOrStdout())
+	encoder := jsonLines(c.OutOrStdout())
 	summary, err := drift.Run(in, b, settings, func(a drift.AlarmLine) error { return encoder.Encode(a) })
 	if err != nil {
 		return fail(exitUndecided, "%s: %w", from, err)
 	}
 	_ = encoder.Encode(map[string]drift.Summary{"summary": summary}) // run sees a failed standard output
 	if len(summary.Unknown) > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "weir: features that the baseline does not have were ignored: %v\n", summary.Unknown)
+		fmt.Fprintf(c.ErrOrStderr(), "weir: features that the baseline does not have were ignored: %s\n", strings.Join(summary.Unknown, ", "))
 	}
 	if summary.Alarms > 0 {
 		return &exitError{code: exitFindings}

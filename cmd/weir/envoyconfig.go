@@ -23,7 +23,7 @@ with body, buffer, gRPC message and timeout limits taken from the one file.`,
 	accessLog := c.Flags().String("access-log", "/dev/stdout", "`FILE` of the access log")
 	upstreamTimeout := durationFlag(c, "upstream-timeout", time.Minute, "how long the model server may take for an answer")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(c, *file)
+		cfg, err := loadConfig(*file)
 		if err != nil {
 			return err
 		}

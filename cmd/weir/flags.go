@@ -97,16 +97,14 @@ func findConfig(flag string) (string, error) {
 	return "", fail(exitUsage, "no configuration: neither ./weir.yaml nor /etc/weir/weir.yaml exists; name one with --config")
 }
 
-// loadConfig loads the configuration of the flag and prints warnings and errors.
-func loadConfig(c *cobra.Command, flag string) (*config.Config, error) {
+// loadConfig loads the configuration of the flag. Its warnings are for check and
+// serve to tell.
+func loadConfig(flag string) (*config.Config, error) {
 	path, err := findConfig(flag)
 	if err != nil {
 		return nil, err
 	}
-	cfg, warnings, err := config.Load(path)
-	if len(warnings) > 0 {
-		fmt.Fprintln(c.ErrOrStderr(), warnings.String())
-	}
+	cfg, _, err := config.Load(path)
 	return cfg, configError(err)
 }
 

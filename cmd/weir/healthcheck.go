@@ -29,7 +29,7 @@ Exit code 0: yes; 1: no, with the reasons; 2: no answer.`,
 	address := textFlag(c, "address", "`HOST:PORT` of the public endpoint (default: that of the configuration)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *address == "" {
-			cfg, err := loadConfig(c, *file)
+			cfg, err := loadConfig(*file)
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -73,6 +74,14 @@ func (o *output) Write(data []byte) (int, error) {
 	n, err := o.to.Write(data)
 	o.failed = err
 	return n, err
+}
+
+// jsonLines writes one JSON value a line. The text in it is for programs and
+// people, not for web pages, and stays readable.
+func jsonLines(w io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder
 }
 
 // exitError is the error of a subcommand with the exit code it ends in. Errors

@@ -32,7 +32,7 @@ Exit code 0: recorded; 1: samples were lost; 2: an I/O error; 3: no samples.`,
 	address := textFlag(c, "control", "`HOST:PORT` of the control endpoint (default: that of the configuration)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *address == "" {
-			cfg, err := loadConfig(c, *file)
+			cfg, err := loadConfig(*file)
 			if err != nil {
 				return err
 			}

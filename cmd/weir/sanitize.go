@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -142,8 +141,7 @@ func (s *sanitizer) run(ctx context.Context, files []string, out, messages io.Wr
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
+	encoder := jsonLines(out)
 	progress := newProgress(messages)
 	defer progress.clear()
 	code, done := exitPass, 0

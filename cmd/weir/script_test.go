@@ -1,0 +1,178 @@
+//go:build script
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets the scripts run weir: as a process of its own, so that signals
+// and exit codes are the real ones.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"weir": main})
+}
+
+// TestScript runs testdata/script/*.txtar. Beside the commands of testscript
+// there are those below, and in the environment of each script:
+//
+//	SOCKET, PUBLIC, CONTROL  free addresses for a configuration
+//	IMAGES                   the folder of test images
+func TestScript(t *testing.T) {
+	images, err := filepath.Abs("../../sanitize/testdata/image")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			folder, err := os.MkdirTemp("", "weir") // short: a socket's path has at most 107 bytes
+			if err != nil {
+				return err
+			}
+			e.Defer(func() { os.RemoveAll(folder) })
+			e.Setenv("SOCKET", filepath.Join(folder, "s"))
+			e.Setenv("IMAGES", images)
+			return freeAddresses(e, "PUBLIC", "CONTROL")
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":      exits,
+			"fifo":       fifo,
+			"samples":    samples,
+			"answers":    answers,
+			"http":       request,
+			"eventually": eventually,
+			"signal":     sendSignal,
+		},
+		RequireUniqueNames: true,
+	})
+}
+
+// freeAddresses sets variables to addresses that are free at the moment.
+func freeAddresses(e *testscript.Env, names ...string) error {
+	for _, name := range names {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close() // after all were found, so that they differ
+		e.Setenv(name, l.Addr().String())
+	}
+	return nil
+}
+
+// exits CODE COMMAND ARGS... runs a command that must end with an exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARGS...")
+	}
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// fifo FILE makes a named pipe.
+func fifo(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(syscall.Mkfifo(ts.MkAbs(args[0]), 0o600))
+}
+
+// samples N stop=SHARE PERIOD FILE writes N samples, PERIOD seconds apart (0:
+// without time), of which a share has the class "stop" and the rest "yield".
+func samples(ts *testscript.TestScript, _ bool, args []string) {
+	var n int
+	var share, period float64
+	if _, err := fmt.Sscanf(args[0]+" "+args[1]+" "+args[2], "%d stop=%g %g", &n, &share, &period); err != nil {
+		ts.Fatalf("usage: samples N stop=SHARE PERIOD FILE: %v", err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	f, err := os.Create(ts.MkAbs(args[3]))
+	ts.Check(err)
+	defer f.Close()
+	for i := range n {
+		class, at := "yield", ""
+		if random.Float64() < share {
+			class = "stop"
+		}
+		if period > 0 {
+			at = fmt.Sprintf(`"time":%g,`, float64(i)*period)
+		}
+		fmt.Fprintf(f, "{%s\"confidence\":%.3f,\"class\":%q}\n", at, 0.5+random.Float64()/2, class)
+	}
+}
+
+// answers CODE TEXT starts a server that always answers so; its address is $SERVER.
+func answers(ts *testscript.TestScript, _ bool, args []string) {
+	code, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(code)
+		fmt.Fprintln(w, args[1])
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("SERVER", server.Listener.Addr().String())
+}
+
+// http METHOD URL [CODE] prints the body of the answer, which must have the code.
+func request(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.NewRequest(args[0], args[1], nil)
+	ts.Check(err)
+	response, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s", body)
+	if want := append(args, "200")[2]; strconv.Itoa(response.StatusCode) != want {
+		ts.Fatalf("%s %s: %s, want %s\n%s", args[0], args[1], response.Status, want, body)
+	}
+}
+
+// eventually URL PATTERN waits until the answer matches a pattern.
+func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + args[1])
+	var last string
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		response, err := http.Get(args[0])
+		if err != nil {
+			last = err.Error()
+			continue
+		}
+		body, _ := io.ReadAll(response.Body)
+		response.Body.Close()
+		if last = string(body); pattern.MatchString(last) {
+			return
+		}
+	}
+	ts.Fatalf("%s never matched %q; last:\n%s", args[0], args[1], last)
+}
+
+// signal NAME sends a signal to what runs in the background.
+func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
+	signals := map[string]syscall.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
+	for _, c := range ts.BackgroundCmds() {
+		ts.Check(c.Process.Signal(signals[args[0]]))
+	}
+}
