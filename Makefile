@@ -25,9 +25,16 @@ build: ## build bin/weir
 .PHONY: demo
 demo: ## show a back door open in a bare Triton and shut behind Weir (KEEP=1: leave it running)
 	@echo "Weir in front of a real Triton. The first run installs the parts, which takes some minutes."
-	@$(MAKE) --no-print-directory deps build
-	@$(STEP) "Build bin/weir-demo" $(LOGS)/build-demo.log go build -o bin/weir-demo ./deploy/local/demo
+	@$(MAKE) --no-print-directory deps build-demo
 	@exec bin/weir-demo
+
+.PHONY: baseline
+baseline: deps build-demo ## record the drift baseline of the demo's model anew
+	@exec bin/weir-demo baseline
+
+.PHONY: build-demo
+build-demo: build
+	@$(STEP) "Build bin/weir-demo" $(LOGS)/build-demo.log go build -o bin/weir-demo ./deploy/local/demo
 
 .PHONY: check
 check: format vet ## the fast tests: no network, Envoy, Triton or Python

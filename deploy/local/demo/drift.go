@@ -152,10 +152,10 @@ func (d *demo) tellAlarm(rows int64) error {
 			most = i
 		}
 	}
-	d.out.see("alarm after %d foggy rows: %s in %s was %.1f %% of the baseline and is %.1f %%", rows,
+	d.out.tell("alarm after %d foggy rows: %s %s had %.1f %% of the rows in the baseline, and has %.1f %% now", rows,
 		a.Feature, a.Bins[most], 100*a.Baseline[most], 100*a.Current[most])
-	d.out.see("promise: %s", a.Promise)
-	d.out.see("the log line names %d recent traces and %s", len(a.Traces), a.Runbook)
+	d.out.tell("promise: %s", a.Promise)
+	d.out.tell("The log line also names %d recent traces and the runbook, %s.", len(a.Traces), a.Runbook)
 	return nil
 }
 

@@ -28,7 +28,6 @@ func (d *demo) keep(ctx context.Context) error {
 		{"Weir: state of the drift detectors", "http://" + d.weir.Control + "/-/drift"},
 		{"Envoy: admin", "http://" + d.envoy.Admin},
 		{"Weir's configuration, reloaded on change", d.weir.Config},
-		{"logs", d.dir},
 	} {
 		fmt.Fprintf(d.out.w, "  %-42s %s\n", address[0], address[1])
 	}

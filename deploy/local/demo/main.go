@@ -81,6 +81,7 @@ func story(ctx context.Context, d *demo) (bool, error) {
 		rows = append(rows, r)
 	}
 	held := d.out.table(rows)
+	fmt.Fprintf(d.out.w, "Logs and what was sent and received: %s\n", d.dir)
 	if os.Getenv("KEEP") != "1" {
 		return held, nil
 	}

@@ -43,9 +43,26 @@ func (p *printer) see(format string, args ...any) {
 	p.seen = append(p.seen, fmt.Sprintf(format, args...))
 }
 
+// tell keeps a text for details to print, broken into lines.
+func (p *printer) tell(format string, args ...any) {
+	const width = 100
+	words := strings.Fields(fmt.Sprintf(format, args...))
+	line := words[0]
+	for _, word := range words[1:] {
+		if utf8.RuneCountInString(line+" "+word) > width {
+			p.seen = append(p.seen, line)
+			line = " "
+		}
+		line += " " + word
+	}
+	p.seen = append(p.seen, line)
+}
+
+// details prints, below a step, what it found.
 func (p *printer) details() {
+	const indent = "      "
 	for _, line := range p.seen {
-		fmt.Fprintln(p.w, strings.TrimRight("      "+line, " "))
+		fmt.Fprintln(p.w, strings.TrimRight(indent+line, " "))
 	}
 	p.seen = nil
 }
@@ -155,5 +172,5 @@ func (s share) wilson() (low, high float64) {
 // interval returns the Wilson interval in per cent.
 func (s share) interval() string {
 	low, high := s.wilson()
-	return fmt.Sprintf("%.1f to %.1f", 100*low, 100*high)
+	return fmt.Sprintf("%.1f–%.1f", 100*low, 100*high)
 }

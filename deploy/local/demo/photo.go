@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 )
 
 // photo is a file that was sent, or what the echo model got of it.
@@ -32,9 +33,10 @@ func privatePhoto(ctx context.Context, d *demo, r *row) error {
 	if err := d.provenReceived(seen.Weir.File); err != nil {
 		return err
 	}
-	d.out.see("sent:              %d bytes, exiftool finds %d tags", seen.Sent.Bytes, tags[0])
-	d.out.see("bare model got:    %d bytes, %d tags, with %s", seen.Bare.Bytes, tags[1], listed(seen.Bare.Hidden))
-	d.out.see("model behind Weir: %d bytes, %d tags, with %s; same pixels: %t", seen.Weir.Bytes, tags[2], listed(seen.Weir.Hidden), seen.Weir.SamePixels)
+	d.out.tell("sent: %d bytes, exiftool finds %d tags", seen.Sent.Bytes, tags[0])
+	d.out.tell("the bare model got %d bytes, %d tags, and in them: %s", seen.Bare.Bytes, tags[1], listed(seen.Bare.Hidden))
+	d.out.tell("the model behind Weir got %d bytes, %d tags, and in them: %s; same pixels: %t",
+		seen.Weir.Bytes, tags[2], listed(seen.Weir.Hidden), seen.Weir.SamePixels)
 	r.bare = fmt.Sprintf("%d of %d arrive", len(seen.Bare.Hidden), len(seen.Sent.Hidden))
 	r.weir = fmt.Sprintf("%d arrive, pixels identical", len(seen.Weir.Hidden))
 	if !seen.Weir.SamePixels {
@@ -47,9 +49,12 @@ func privatePhoto(ctx context.Context, d *demo, r *row) error {
 // exifTags returns how many Exif tags and comments exiftool finds in each file.
 func (d *demo) exifTags(ctx context.Context, files ...string) ([]int, error) {
 	args := append([]string{"-json", "-G1", "-a", "-EXIF:all", "-File:Comment"}, files...)
-	text, err := exec.CommandContext(ctx, d.deps.Exiftool, args...).Output()
+	var messages strings.Builder
+	command := exec.CommandContext(ctx, d.deps.Exiftool, args...)
+	command.Stderr = &messages
+	text, err := command.Output()
 	if err != nil {
-		return nil, fmt.Errorf("exiftool: %w", err)
+		return nil, fmt.Errorf("%s: %w\n%s", command, err, messages.String())
 	}
 	var all []map[string]any
 	if err := json.Unmarshal(text, &all); err != nil {

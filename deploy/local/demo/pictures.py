@@ -1,7 +1,9 @@
 """Draws the demonstration's pictures on all cores while earlier ones are on their way."""
 
+import ctypes
 import multiprocessing
 import os
+import signal
 
 import numpy as np
 
@@ -47,8 +49,14 @@ def batches(kind, seed, count, fog=0.0, size=BATCH):
     """
     starts = range(0, count, size)
     jobs = [(kind, seed, start, min(size, count - start), fog) for start in starts]
-    with multiprocessing.Pool(min(len(jobs), os.cpu_count())) as pool:
+    with multiprocessing.Pool(min(len(jobs), os.cpu_count()), _end_with_parent) as pool:
         yield from pool.imap(_batch, jobs)
+
+
+def _end_with_parent():
+    """Makes the kernel kill this process when its parent is killed (prctl(2))."""
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _batch(job):

@@ -43,7 +43,7 @@ func startReceiver() (*receiver, error) {
 	}
 	r := &receiver{address: listener.Addr().String(), server: grpc.NewServer()}
 	collector.RegisterTraceServiceServer(r.server, r)
-	go r.server.Serve(listener) // returns when stop is called
+	go func() { _ = r.server.Serve(listener) }() // until stop is called
 	return r, nil
 }
 
