@@ -195,6 +195,7 @@ func (t *Transaction) encode() (Answer, error) {
 		return Answer{}, err
 	}
 	t.bodyHash = t.runtime.bodyHash(message.Body)
+	t.request.Inputs = nil // the client's body is no longer needed
 	return Answer{Message: message, Path: t.runtime.Codec.Path(t.request.Model, t.request.Version),
 		Facts: t.facts(policy.Decide(t.findings))}, nil
 }

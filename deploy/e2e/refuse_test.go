@@ -303,11 +303,35 @@ func TestBodiesThatAreTooLarge(t *testing.T) {
 		})
 	})
 	t.Run("just below the limit", func(t *testing.T) {
-		r := shared.post(t, echoInfer, strings.Repeat(" ", limit-len(good))+good)
-		if r.status != http.StatusOK {
-			t.Error(r)
+		for _, h2c := range []bool{false, true} {
+			for _, chunked := range []bool{false, true} {
+				var body io.Reader = strings.NewReader(strings.Repeat(" ", limit-len(good)) + good)
+				if chunked {
+					body = io.MultiReader(body)
+				}
+				if r, err := shared.send(newClient(h2c), http.MethodPost, echoInfer, body); err != nil || r.status != http.StatusOK {
+					t.Errorf("h2c %t, chunked %t: %v, %v", h2c, chunked, r, err)
+				}
+			}
 		}
 	})
+}
+
+// A body that is larger than the windows which Envoy has by default.
+func TestLargestBody(t *testing.T) {
+	server := newModelServer(t)
+	s := private(t, stackOptions{upstream: server.addr(), config: probeConfig("", finite)}).ready(t)
+	const elements = 33 << 20 / 4
+	body, header := message{Inputs: []tensor{{Name: "VALUES", DataType: "FP32", Shape: []int64{elements}, blob: make([]byte, 4*elements)}}}.encode()
+	for _, h2c := range []bool{false, true} {
+		r, err := s.send(newClient(h2c), http.MethodPost, probeInfer, bytes.NewReader(body), fmt.Sprint("Inference-Header-Content-Length: ", header))
+		if err != nil || r.status != http.StatusOK {
+			t.Errorf("h2c %t: %v, %v", h2c, r, err)
+		}
+		if got := server.last(t); len(got.body) < 4*elements {
+			t.Errorf("the model server got %d bytes", len(got.body))
+		}
+	}
 }
 
 // repeat is an endless reader of one byte.

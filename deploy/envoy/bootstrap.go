@@ -72,9 +72,12 @@ func (o Options) Validate() error {
 // body is refused by Weir, with a reason.
 const bufferSlack = 64 << 10
 
-// windowBytes is the flow control window of one HTTP/2 stream. With bufferSlack
-// it stays within the envelope that the ext_proc server grants beyond a body.
-const windowBytes = 512 << 10
+// The flow control windows of HTTP/2 (RFC 9113 §6.9.1), in bytes.
+const (
+	minWindow           = 1<<16 - 1
+	maxWindow           = 1<<31 - 1
+	minConnectionWindow = 24 << 20 // Envoy's default
+)
 
 func (o Options) bufferLimit() int64 { return max(o.MaxBodyBytes, o.MaxResponseBytes) + bufferSlack }
 
@@ -97,8 +100,10 @@ func Bootstrap(o Options) ([]byte, error) {
 		"UpstreamHost": upstreamHost, "UpstreamPort": upstreamPort,
 		"UpstreamAuthority": strconv.Quote(net.JoinHostPort(upstreamHost, strconv.Itoa(int(upstreamPort)))),
 		"Tracing":           o.OTLPEndpoint != "", "OTLPHost": otlpHost, "OTLPPort": otlpPort,
-		"BufferBytes": o.bufferLimit(), "MaxStreams": o.MaxStreams, "WindowBytes": windowBytes,
-		"MessageTimeout": seconds(messageTimeout),
+		"BufferBytes": o.bufferLimit(), "MaxStreams": o.MaxStreams,
+		"WindowBytes":     min(max(o.bufferLimit(), minWindow), maxWindow),
+		"ConnectionBytes": min(max(o.bufferLimit(), minConnectionWindow), maxWindow),
+		"MessageTimeout":  seconds(messageTimeout),
 		// Four messages may each take a phase; the rest is the model server's.
 		"RouteTimeout": seconds(4*messageTimeout + o.UpstreamTimeout),
 		"IdleTimeout":  seconds(4*messageTimeout + o.UpstreamTimeout + time.Second),

@@ -118,6 +118,7 @@ func (x *exchange) onRequestBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingRe
 		return nil, x.unexpected("request body")
 	}
 	x.phase = responseHead
+	x.shrink(int64(len(b.GetBody())))
 	return x.build(onRequestBodies, x.tx.RequestBody(b.GetBody())), nil
 }
 
@@ -149,8 +150,11 @@ func (x *exchange) onResponseHead(h *extprocv3.HttpHeaders, m *extprocv3.Process
 }
 
 // admitResponse refuses an answer that says itself to be too large, or for which
-// there is no memory, before Envoy is told to send it.
+// there is no memory, before Envoy is told to send it. The request is gone by
+// now, and so is what was reserved for it: an exchange that waited for more while
+// it held some could wait for others that do the same.
 func (x *exchange) admitResponse(answer filter.Answer) filter.Answer {
+	x.release()
 	size := x.server.limits.MaxBodyBytes
 	value, lines := x.response.Get("content-length")
 	if n, err := strconv.ParseInt(value, 10, 64); lines == 1 && err == nil && n >= 0 {

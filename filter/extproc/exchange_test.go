@@ -372,6 +372,20 @@ func TestTooMuchInFlight(t *testing.T) {
 	}
 }
 
+// The last bytes go to a request, and then to its answer, whatever their sizes.
+func TestAnswerTakesTheBytesOfItsRequest(t *testing.T) {
+	s := newServer(t)
+	hold := &exchange{server: s, ctx: context.Background()}
+	if !hold.reserve(3 << 20) {
+		t.Fatal("the first reservation failed")
+	}
+	defer hold.release()
+	e, err := run(s, io.EOF, inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), serverAnswer(""))
+	if err != nil || last(t, e).GetResponseBody() == nil {
+		t.Errorf("%v, %v", last(t, e), err)
+	}
+}
+
 // TestRandomOrders drives streams in which anything may come at any time. What
 // must hold of every one: Process returns nil only when the exchange is final,
 // and the body of an inference goes on only as Weir wrote it.

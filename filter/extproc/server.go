@@ -132,11 +132,17 @@ func (x *exchange) reserve(body int64) bool {
 	return true
 }
 
-func (x *exchange) release() {
-	x.server.bytes.Release(x.reserved)
-	x.server.reserved.Add(-x.reserved)
-	x.reserved = 0
+// shrink gives back what was reserved beyond a body that has come.
+func (x *exchange) shrink(body int64) {
+	if n := x.reserved - body*memoryFactor; n > 0 {
+		x.server.bytes.Release(n)
+		x.server.reserved.Add(-n)
+		x.reserved -= n
+	}
 }
+
+// release gives back everything.
+func (x *exchange) release() { x.shrink(0) }
 
 func (x *exchange) close(err error) {
 	x.release()
