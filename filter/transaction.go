@@ -279,7 +279,7 @@ func (t *Transaction) check(response *codec.Response) {
 	now, trace := time.Now(), t.span.Traceparent()
 	for _, r := range rows {
 		t.filter.monitor.Observe(monitor.Sample{Model: t.request.Model, Version: t.request.Version, Time: now,
-			Confidence: r.Confidence, Entropy: r.Entropy, Class: r.Class, TraceID: trace})
+			Confidence: r.Confidence, Entropy: r.Entropy, Class: r.Class, Trace: trace})
 	}
 	if len(rows) > 0 {
 		least := slices.MinFunc(rows, func(a, b check.Row) int { return cmp.Compare(a.Confidence, b.Confidence) })

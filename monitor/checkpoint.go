@@ -123,11 +123,11 @@ func parseState(data []byte) ([]modelState, error) {
 	return states, nil
 }
 
-// restore gives a new model the state that was loaded for it. It is called with
-// the Monitor locked.
+// restore gives the detector of a new model the state that was loaded for it. It
+// is called with the Monitor locked.
 func (m *Monitor) restore(n *model) {
 	state, ok := m.restored[n.key]
-	if !ok || n.detector == nil {
+	if !ok {
 		return
 	}
 	delete(m.restored, n.key)

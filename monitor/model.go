@@ -89,8 +89,8 @@ func (m *model) observe(s *Sample) *Alarm {
 	}
 	for i, name := range m.features {
 		m.row[i] = s.value(name)
-		if s.TraceID != "" {
-			m.traces[i][m.detector.Bin(i, m.row[i])].add(s.TraceID)
+		if s.Trace != "" {
+			m.traces[i][m.detector.Bin(i, m.row[i])].add(s.Trace)
 		}
 	}
 	return m.alarm(m.detector.Observe(s.Time, m.row))
@@ -118,26 +118,26 @@ func (m *model) alarm(a *drift.Alarm) *Alarm {
 	feature := slices.Index(m.features, a.Feature)
 	return &Alarm{
 		Model: m.key.model, Version: m.key.version, Baseline: m.digest,
-		TraceIDs: m.traces[feature][risen].ids(), Alarm: *a,
+		Traces: m.traces[feature][risen].all(), Alarm: *a,
 	}
 }
 
-// tracesKept is how many trace ids an Alarm has at most.
+// tracesKept is how many traces an Alarm has at most.
 const tracesKept = 16
 
-// traceRing has the last trace ids of one bin.
+// traceRing has the last traces of one bin.
 type traceRing struct {
 	kept [tracesKept]string
 	next int
 }
 
-func (r *traceRing) add(id string) {
-	r.kept[r.next] = id
+func (r *traceRing) add(trace string) {
+	r.kept[r.next] = trace
 	r.next = (r.next + 1) % tracesKept
 }
 
-// ids returns the ids, the oldest first.
-func (r *traceRing) ids() []string {
-	ids := slices.Concat(r.kept[r.next:], r.kept[:r.next])
-	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+// all returns the traces, the oldest first.
+func (r *traceRing) all() []string {
+	traces := slices.Concat(r.kept[r.next:], r.kept[:r.next])
+	return slices.DeleteFunc(traces, func(trace string) bool { return trace == "" })
 }

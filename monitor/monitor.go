@@ -30,9 +30,9 @@ type Alarm struct {
 	Model    string
 	Version  string // as configured; empty for all versions
 	Baseline string // digest
-	// TraceIDs are the last traces, at most 16 and the oldest first, of samples
+	// Traces are the last values of Sample.Trace, at most 16 and the oldest first,
 	// in the bin of the feature whose share rose most.
-	TraceIDs []string
+	Traces []string
 	drift.Alarm
 }
 
@@ -62,7 +62,8 @@ type Monitor struct {
 	unconfigured atomic.Uint64
 
 	mu         sync.Mutex
-	models     map[modelKey]*model
+	models     map[modelKey]*model // replaced as a whole, not changed
+	removed    drift.Blocks        // of detectors that are no longer configured
 	recordings []*Recording
 	restored   map[modelKey]drift.State // read by LoadState, not yet used
 }
@@ -88,31 +89,48 @@ func New(o Options) *Monitor {
 }
 
 // Configure replaces the models that are watched. A model whose name, version,
-// baseline and settings are as before keeps its statistic and its counts. On
-// error nothing has changed.
-func (m *Monitor) Configure(configs []ModelConfig) error {
+// baseline and settings are as before keeps its statistic and its counts. It
+// returns the status of the models whose detectors start, from a loaded state or
+// from nothing. On error nothing has changed.
+func (m *Monitor) Configure(configs []ModelConfig) (started []Status, err error) {
+	models, err := newModels(configs)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, old := range m.models {
+		if n := models[key]; n != nil && old.sameAs(n) {
+			models[key] = old
+		} else {
+			old.addBlocks(&m.removed)
+		}
+	}
+	for key, n := range models {
+		if n == m.models[key] || n.detector == nil {
+			continue
+		}
+		m.restore(n)
+		started = append(started, n.status())
+	}
+	m.models = models
+	sortStatus(started)
+	return started, nil
+}
+
+func newModels(configs []ModelConfig) (map[modelKey]*model, error) {
 	models := make(map[modelKey]*model, len(configs))
 	for _, c := range configs {
 		n, err := newModel(c)
 		if err != nil {
-			return fmt.Errorf("monitoring model %q version %q: %w", c.Model, c.Version, err)
+			return nil, fmt.Errorf("monitoring model %q version %q: %w", c.Model, c.Version, err)
 		}
 		if models[n.key] != nil {
-			return fmt.Errorf("monitoring model %q version %q: configured twice", c.Model, c.Version)
+			return nil, fmt.Errorf("monitoring model %q version %q: configured twice", c.Model, c.Version)
 		}
 		models[n.key] = n
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for key, n := range models {
-		if old := m.models[key]; old != nil && old.sameAs(n) {
-			models[key] = old
-		} else {
-			m.restore(n)
-		}
-	}
-	m.models = models
-	return nil
+	return models, nil
 }
 
 // Observe hands over a sample. It never blocks and allocates nothing: when the

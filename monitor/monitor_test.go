@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"weir/monitor/baseline"
+	"weir/monitor/drift"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,7 +42,7 @@ func (s *source) next(foggy bool) Sample {
 	s.time = s.time.Add(50 * time.Millisecond)
 	sample := Sample{
 		Model: "signs", Version: "1", Time: s.time, Entropy: 0.3 * s.rng.Float64(),
-		Class: []string{"stop", "yield", "limit"}[s.rng.IntN(3)], TraceID: fmt.Sprintf("%032x", s.n),
+		Class: []string{"stop", "yield", "limit"}[s.rng.IntN(3)], Trace: fmt.Sprintf("00-%032x-%016x-01", s.n, s.n),
 	}
 	sample.Confidence = 1 - sample.Entropy/2
 	if foggy {
@@ -74,7 +75,7 @@ func signsBaseline(t testing.TB, seed uint64) *baseline.Baseline {
 
 func configure(t testing.TB, m *Monitor, b *baseline.Baseline) {
 	t.Helper()
-	if err := m.Configure([]ModelConfig{
+	if _, err := m.Configure([]ModelConfig{
 		{Model: "signs", Version: "1", Baseline: b, Settings: DefaultSettings()},
 		{Model: "echo"},
 	}); err != nil {
@@ -129,8 +130,8 @@ func TestAlarm(t *testing.T) {
 		a.Statistic < a.Threshold || !strings.Contains(a.Promise, "30 d") || a.Effect.PSI < 1 {
 		t.Errorf("%+v", a)
 	}
-	if len(a.TraceIDs) != tracesKept || !slices.IsSorted(a.TraceIDs) || a.TraceIDs[0] < fmt.Sprintf("%032x", first) {
-		t.Errorf("trace ids %v, the change began at %032x", a.TraceIDs, first)
+	if len(a.Traces) != tracesKept || !slices.IsSorted(a.Traces) || a.Traces[0] < fmt.Sprintf("00-%032x", first) {
+		t.Errorf("traces %v, the change began at %032x", a.Traces, first)
 	}
 	s := m.Snapshot()[1]
 	if s.Drift.Alarms != int64(len(alarms)) || !s.LastAlarm.Equal(alarms[len(alarms)-1].Time) || s.Observed != 12_000 {
@@ -187,11 +188,77 @@ func TestConfigureKeepsWhatDidNotChange(t *testing.T) {
 	}
 	s := DefaultSettings()
 	s.Tolerance = 0.03
-	if err := m.Configure([]ModelConfig{{Model: "signs", Version: "1", Baseline: b, Settings: s}}); err != nil {
+	if _, err := m.Configure([]ModelConfig{{Model: "signs", Version: "1", Baseline: b, Settings: s}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := m.Snapshot(); len(got) != 1 || got[0].Drift.Blocks != 0 {
 		t.Errorf("other settings kept the state: %+v", got)
+	}
+}
+
+func TestConfigureTellsWhatStarts(t *testing.T) {
+	m := newMonitor(Options{})
+	defer closeNow(t, m)
+	b, settings := signsBaseline(t, 1), DefaultSettings()
+	for _, step := range []struct {
+		configs []ModelConfig
+		want    []string
+	}{
+		{[]ModelConfig{{Model: "signs", Baseline: b, Settings: settings}, {Model: "echo"}}, []string{"signs/"}},
+		{[]ModelConfig{{Model: "signs", Baseline: b, Settings: settings}, {Model: "echo", Baseline: b, Settings: settings}}, []string{"echo/"}},
+		{[]ModelConfig{{Model: "signs"}, {Model: "echo", Baseline: b, Settings: settings}}, nil},
+		{[]ModelConfig{{Model: "signs", Version: "2", Baseline: b, Settings: settings}, {Model: "signs", Version: "1", Baseline: b, Settings: settings}},
+			[]string{"signs/1", "signs/2"}},
+	} {
+		started, err := m.Configure(step.configs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, s := range started {
+			got = append(got, s.Model+"/"+s.Version)
+			if s.Baseline != b.Digest() || s.Drift.Promise == "" {
+				t.Errorf("%+v", s)
+			}
+		}
+		if !slices.Equal(got, step.want) {
+			t.Errorf("started %q, want %q", got, step.want)
+		}
+	}
+}
+
+// The counts of blocks make a counter, so they stay when their detector goes.
+func TestBlocksNeverFall(t *testing.T) {
+	m := newMonitor(Options{})
+	defer closeNow(t, m)
+	configure(t, m, signsBaseline(t, 1))
+	src := newSource(5)
+	for i := range 4000 {
+		observe(m, src.next(i > 1000))
+		if i == 3000 { // a minute with too few samples
+			for range 6 {
+				src.time = src.time.Add(10 * time.Second)
+				observe(m, src.next(true))
+			}
+		}
+	}
+	status := m.Snapshot()[1].Drift
+	// 15 blocks of 10 s, six spans with one sample each, then 5 blocks, of which
+	// the first has the seven samples of the spans as well.
+	want := drift.Blocks{Used: 20, Merged: 6}
+	if got := m.Blocks(); got != want || status.All != want || status.Alarms == 0 {
+		t.Errorf("%+v, of the detector %+v after %d alarms, want %+v", got, status.All, status.Alarms, want)
+	}
+	configure(t, m, signsBaseline(t, 2)) // another detector
+	if got := m.Blocks(); got != want || m.Snapshot()[1].Drift.All != (drift.Blocks{}) {
+		t.Errorf("%+v after the detector was replaced, want %+v", got, want)
+	}
+	configure(t, m, signsBaseline(t, 2)) // the same
+	if _, err := m.Configure(nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Blocks(); got != want {
+		t.Errorf("%+v after the detector was removed, want %+v", got, want)
 	}
 }
 
@@ -211,7 +278,7 @@ func TestConfigureErrors(t *testing.T) {
 		"block of 0s is not": {{Model: "a", Baseline: b}},
 		"drift baseline":     {{Model: "a", Baseline: &baseline.Baseline{}, Settings: DefaultSettings()}},
 	} {
-		if err := m.Configure(configs); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `model "a"`) {
+		if _, err := m.Configure(configs); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `model "a"`) {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
@@ -317,6 +384,21 @@ func TestObserveAllocatesNothing(t *testing.T) {
 	configure(t, m, signsBaseline(t, 1))
 	if n := testing.AllocsPerRun(1000, func() { m.handle(&s) }); n != 0 {
 		t.Errorf("handling a sample: %g allocations", n)
+	}
+}
+
+// BenchmarkSnapshot is the cost of a scrape for each model with its three features.
+func BenchmarkSnapshot(b *testing.B) {
+	m := newMonitor(Options{})
+	defer closeNow(b, m)
+	configure(b, m, signsBaseline(b, 1))
+	src := newSource(8)
+	for range 1000 {
+		observe(m, src.next(false))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Snapshot()
 	}
 }
 

@@ -23,8 +23,9 @@ type Sample struct {
 	// Class is the predicted class. A class that is empty, not UTF-8 or longer
 	// than baseline.MaxNameBytes is a missing value.
 	Class string
-	// TraceID is the trace of the request in hex, or empty.
-	TraceID string
+	// Trace is the W3C traceparent of the request's span, or empty. An alarm
+	// names the last of them; they are no part of what is recorded.
+	Trace string
 }
 
 // The features of a Sample, as a baseline names them.

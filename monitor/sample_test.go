@@ -46,7 +46,7 @@ func TestAppendJSON(t *testing.T) {
 		sample Sample
 		want   string
 	}{
-		{Sample{Time: at, Confidence: 0.93, Entropy: 0.2, Class: "stop", Model: "m", TraceID: "00"},
+		{Sample{Time: at, Confidence: 0.93, Entropy: 0.2, Class: "stop", Model: "m", Trace: "00"},
 			`{"time":"2026-03-01T10:00:00.025Z","confidence":0.93,"entropy":0.2,"class":"stop"}`},
 		{Sample{Time: at, Confidence: 1e-9, Entropy: math.NaN()},
 			`{"time":"2026-03-01T10:00:00.025Z","confidence":1e-09,"entropy":null,"class":null}`},

@@ -137,10 +137,19 @@ func (d *daemon) status() telemetry.Status {
 	return s
 }
 
+// logDetectors tells which drift detectors have started, with what they promise.
+func (d *daemon) logDetectors(started []monitor.Status) {
+	for _, s := range started {
+		d.log.Info("drift detector starts", "model", s.Model, "version", s.Version,
+			"baseline", s.Baseline, "file", d.filter.Runtime().Policy.Model(s.Model).Drift.File,
+			"baseline_samples", s.BaselineSamples, "blocks_before", s.Drift.All.Used, "promise", s.Drift.Promise)
+	}
+}
+
 // onAlarm tells of a drift alarm in metrics, log and trace.
 func (d *daemon) onAlarm(a monitor.Alarm) {
 	told := telemetry.DriftAlarm{Model: a.Model, Version: a.Version, Group: "outputs", Feature: a.Feature,
-		BaselineID: a.Baseline, Statistic: a.Statistic, Threshold: a.Threshold, Promise: a.Promise, Recent: a.TraceIDs}
+		BaselineID: a.Baseline, Statistic: a.Statistic, Threshold: a.Threshold, Promise: a.Promise, Recent: a.Traces}
 	for _, bin := range a.Bins {
 		told.Bins = append(told.Bins, bin.Label)
 		told.Baseline = append(told.Baseline, bin.Baseline)

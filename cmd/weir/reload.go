@@ -110,7 +110,8 @@ func (r *reloader) use(cfg *config.Config) error {
 		return err
 	}
 	d := r.daemon
-	if err := d.monitor.Configure(built.Monitors); err != nil {
+	started, err := d.monitor.Configure(built.Monitors)
+	if err != nil {
 		return fmt.Errorf("drift: %w", err)
 	}
 	client := upstream.NewClient(cfg.Upstream.HTTP, cfg.Upstream.Timeout.Std())
@@ -128,6 +129,7 @@ func (r *reloader) use(cfg *config.Config) error {
 		Digest: cfg.Digest(), Timeout: cfg.Limits.RequestTimeout.Std(), KeyEpoch: built.KeyEpoch, BodyKey: built.BodyKey})
 	r.current.Store(next)
 	d.telemetry.ConfigLoaded(cfg.Digest())
+	d.logDetectors(started)
 	return nil
 }
 

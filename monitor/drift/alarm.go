@@ -38,7 +38,21 @@ type Status struct {
 	Samples   int64 // since the last restart
 	Blocks    int64 // since the last restart
 	Alarms    int64
+	All       Blocks
 	Features  []FeatureStatus
+}
+
+// Blocks counts blocks since the very beginning, over alarms and restarts.
+type Blocks struct {
+	Used int64 // judged
+	// Merged are the spans of Settings.Block, of those with samples, that ended
+	// with too few for a block and were merged into the next.
+	Merged int64
+}
+
+// Blocks returns how many blocks d has seen.
+func (d *Detector) Blocks() Blocks {
+	return Blocks{Used: d.state.TotalBlocks, Merged: d.state.MergedSpans}
 }
 
 // FeatureStatus is the part of a Status for one feature.
@@ -57,6 +71,7 @@ func (d *Detector) Status() Status {
 	status := Status{
 		Statistic: s.Statistic, Threshold: d.settings.Threshold(), Promise: d.promise(),
 		Samples: s.Samples, Blocks: s.Blocks, Alarms: s.Alarms,
+		All: d.Blocks(),
 	}
 	for i := range d.features {
 		status.Features = append(status.Features, d.featureStatus(i))

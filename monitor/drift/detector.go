@@ -127,11 +127,15 @@ func (d *Detector) Tick(t time.Time) *Alarm {
 		return nil
 	}
 	s.SlotStart = s.SlotStart.Add(elapsed / block * block)
+	enough := s.BlockSamples >= int64(d.settings.MinBlockRequests)
 	if s.BlockSamples > s.Carried {
 		s.Carried = s.BlockSamples
 		s.Slots++
+		if !enough {
+			s.MergedSpans++
+		}
 	}
-	if s.BlockSamples >= int64(d.settings.MinBlockRequests) {
+	if enough {
 		return d.endBlock(t)
 	}
 	if s.BlockSamples == 0 {
@@ -156,6 +160,7 @@ func (d *Detector) endBlock(t time.Time) *Alarm {
 		d.shares[i] = float64(n) / float64(s.BlockSamples)
 	}
 	s.Blocks++
+	s.TotalBlocks++
 	s.Statistic = 0
 	for i := range d.features {
 		d.judge(i)

@@ -58,32 +58,33 @@ func TestBlocksByTime(t *testing.T) {
 		t.Helper()
 		d.Observe(start.Add(time.Duration(seconds*1e9)), pair(rng, 0.5, 0))
 	}
-	want := func(blocks, open, slots int64) {
+	want := func(blocks, open, slots, merged int64) {
 		t.Helper()
-		if g := d.State(); g.Blocks != blocks || g.BlockSamples != open || g.Slots != slots {
-			t.Errorf("%d blocks, %d open samples, %d spans; want %d, %d, %d", g.Blocks, g.BlockSamples, g.Slots, blocks, open, slots)
+		if g := d.State(); g.Blocks != blocks || d.Blocks() != (Blocks{blocks, merged}) || g.BlockSamples != open || g.Slots != slots {
+			t.Errorf("%d blocks, %d in all, %d open samples, %d spans, %d merged; want %d, %d, %d, %d", g.Blocks, g.TotalBlocks,
+				g.BlockSamples, g.Slots, g.MergedSpans, blocks, open, slots, merged)
 		}
 	}
 	at(0)
 	at(1)
 	at(9.999)
-	want(0, 3, 0)
+	want(0, 3, 0, 0)
 	at(10) // the first sample at the end of a block belongs to the next
-	want(1, 1, 0)
+	want(1, 1, 0, 0)
 	at(20) // too few: continued
-	want(1, 2, 1)
+	want(1, 2, 1, 1)
 	at(9) // late samples count in the open block
-	want(1, 3, 1)
+	want(1, 3, 1, 1)
 	d.Tick(start.Add(45 * time.Second)) // silence ends a block as well
-	want(2, 0, 0)
-	d.Tick(start.Add(95 * time.Second)) // and is no block
-	want(2, 0, 0)
+	want(2, 0, 0, 1)
+	d.Tick(start.Add(95 * time.Second)) // and is no block, nor is it merged into one
+	want(2, 0, 0, 1)
 	at(-3600) // the clock was set back
-	want(2, 1, 0)
+	want(2, 1, 0, 1)
 	at(-3600 + 9)
 	at(-3600 + 9.5)
 	at(-3600 + 10)
-	want(3, 1, 0)
+	want(3, 1, 0, 1)
 }
 
 func TestTickBeforeFirstSample(t *testing.T) {
@@ -123,7 +124,7 @@ func TestAlarmNamesWhatChanged(t *testing.T) {
 			t.Errorf("bin %+v", b)
 		}
 	}
-	if got := d.State(); got.Statistic != 0 || got.Blocks != 0 || got.Alarms != 1 || got.Samples != 1 {
+	if got := d.State(); got.Statistic != 0 || got.Blocks != 0 || got.Alarms != 1 || got.Samples != 1 || got.TotalBlocks != alarm.Blocks {
 		t.Errorf("statistic did not restart: %+v", got)
 	}
 }
@@ -207,6 +208,8 @@ func TestRestoreRefuses(t *testing.T) {
 		"add up":           func(s *State) { s.Block[0]++ },
 		"beyond threshold": func(s *State) { s.Statistic = 1e9 },
 		"spans":            func(s *State) { s.Slots = 1 },
+		"blocks":           func(s *State) { s.TotalBlocks-- },
+		"merged":           func(s *State) { s.MergedSpans = -1 },
 		"cusum":            func(s *State) { s.Features[0].Cusum = math.Inf(1) },
 	} {
 		s := d.State()

@@ -80,7 +80,6 @@ type run struct {
 	row      []baseline.Value
 	unknown  map[string]bool
 	samples  int64
-	blocks   int64 // before the last alarm
 }
 
 // fill puts the values of sample into the row.
@@ -113,7 +112,6 @@ func (r *run) observe(t time.Time, emit func(AlarmLine) error) error {
 	if alarm == nil {
 		return nil
 	}
-	r.blocks += alarm.Blocks
 	line := AlarmLine{
 		Index: r.samples, Feature: alarm.Feature, Statistic: alarm.Statistic, Threshold: alarm.Threshold,
 		Effect: AlarmEffect{Effect: alarm.Effect, Bins: alarm.Bins},
@@ -135,7 +133,7 @@ func (r *run) summary() Summary {
 		unknown = []string{} // an empty list in JSON, not null
 	}
 	return Summary{
-		Samples: r.samples, Blocks: r.blocks + s.Blocks, Unfinished: s.BlockSamples, Alarms: s.Alarms,
+		Samples: r.samples, Blocks: s.TotalBlocks, Unfinished: s.BlockSamples, Alarms: s.Alarms,
 		Statistic: s.Statistic, Threshold: d.settings.Threshold(),
 		Missing: missing, Unknown: unknown, Promise: d.promise(),
 	}

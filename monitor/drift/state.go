@@ -19,6 +19,9 @@ type State struct {
 	Blocks    int64   `json:"blocks"`  // judged since the last restart
 	Alarms    int64   `json:"alarms"`
 
+	TotalBlocks int64 `json:"total_blocks"` // judged since the very beginning
+	MergedSpans int64 `json:"merged_spans"` // see Blocks
+
 	Bets     []float64      `json:"bets"` // one component for each bet
 	Features []FeatureState `json:"features"`
 	Total    []int64        `json:"total"`  // samples per bin since the very beginning
@@ -96,9 +99,12 @@ func (d *Detector) validate(s *State) error {
 	if slices.ContainsFunc(s.Bets, outOfRange) {
 		return errors.New("component is out of range")
 	}
-	counters := []int64{s.Samples, s.Blocks, s.Alarms, s.BlockSamples, s.Slots, s.Carried}
+	counters := []int64{s.Samples, s.Blocks, s.Alarms, s.TotalBlocks, s.MergedSpans, s.BlockSamples, s.Slots, s.Carried}
 	if slices.Min(slices.Concat(counters, s.Total, s.Window, s.Block)) < 0 {
 		return errors.New("negative count")
+	}
+	if s.TotalBlocks < s.Blocks {
+		return errors.New("more blocks since the last restart than in all")
 	}
 	if s.Carried > s.BlockSamples || (s.Carried > 0) != (s.Slots > 0) {
 		return errors.New("open block is inconsistent")
