@@ -119,22 +119,45 @@ func (d *daemon) record(w http.ResponseWriter, r *http.Request) {
 // droppedTrailer carries the number of samples that a recording lost.
 const droppedTrailer = "Weir-Dropped"
 
+// driftGroup names all features that a baseline can have: they share an alarm.
+const driftGroup = "outputs"
+
 // status is what the gauges of /metrics show.
 func (d *daemon) status() telemetry.Status {
 	streams, bytes := d.extproc.InFlight()
-	s := telemetry.Status{Streams: int(streams), InFlightBytes: bytes, MonitorDropped: d.monitor.Dropped()}
+	blocks := d.monitor.Blocks()
+	s := telemetry.Status{Streams: int(streams), InFlightBytes: bytes, MonitorDropped: d.monitor.Dropped(),
+		DriftBlocksUsed: blocks.Used, DriftBlocksSkipped: blocks.Merged}
 	ready := map[string]bool{}
 	for _, state := range d.reloader.signatures().States() {
 		ready[state.Pattern] = state.Ready
 	}
+	drift := map[string]*telemetry.DriftStatus{}
+	for _, m := range d.monitor.Snapshot() {
+		drift[m.Model] = driftStatus(m)
+	}
 	for _, m := range d.filter.Runtime().Policy.Models() {
-		ms := telemetry.ModelStatus{Model: m.Pattern, UpstreamReady: ready[m.Pattern]}
-		if m.Drift != nil && m.Drift.Baseline != nil {
-			ms.BaselineCreated = m.Drift.Baseline.Created
-		}
-		s.Models = append(s.Models, ms)
+		s.Models = append(s.Models, telemetry.ModelStatus{Model: m.Pattern, UpstreamReady: ready[m.Pattern],
+			Watchable: m.Watchable(), Drift: drift[m.Pattern]})
 	}
 	return s
+}
+
+// driftStatus is what /metrics shows of a watched model; nil without a baseline.
+func driftStatus(m monitor.Status) *telemetry.DriftStatus {
+	if m.WithoutBaseline {
+		return nil
+	}
+	d := &telemetry.DriftStatus{Version: m.Version, Group: driftGroup, BaselineID: m.Baseline,
+		BaselineCreated: m.BaselineCreated, Ratio: m.Drift.Statistic / m.Drift.Threshold}
+	for _, f := range m.Drift.Features {
+		bins := make([]int64, len(f.Bins))
+		for i, bin := range f.Bins {
+			bins[i] = bin.Total
+		}
+		d.Features = append(d.Features, telemetry.FeatureStatus{Name: f.Name, Bins: bins})
+	}
+	return d
 }
 
 // logDetectors tells which drift detectors have started, with what they promise.
@@ -148,7 +171,7 @@ func (d *daemon) logDetectors(started []monitor.Status) {
 
 // onAlarm tells of a drift alarm in metrics, log and trace.
 func (d *daemon) onAlarm(a monitor.Alarm) {
-	told := telemetry.DriftAlarm{Model: a.Model, Version: a.Version, Group: "outputs", Feature: a.Feature,
+	told := telemetry.DriftAlarm{Model: a.Model, Version: a.Version, Group: driftGroup, Feature: a.Feature,
 		BaselineID: a.Baseline, Statistic: a.Statistic, Threshold: a.Threshold, Promise: a.Promise, Recent: a.Traces}
 	for _, bin := range a.Bins {
 		told.Bins = append(told.Bins, bin.Label)

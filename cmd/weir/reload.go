@@ -124,7 +124,6 @@ func (r *reloader) use(cfg *config.Config) error {
 	}
 	next.stop = runRegistry(next.registry, client)
 	d.level.Set(cfg.Log.Level.Slog())
-	d.telemetry.SetModels(modelNames(cfg))
 	d.filter.Use(&filter.Runtime{Policy: built.Policy, Codec: built.Codec, Signatures: next.registry,
 		Digest: cfg.Digest(), Timeout: cfg.Limits.RequestTimeout.Std(), KeyEpoch: built.KeyEpoch, BodyKey: built.BodyKey})
 	r.current.Store(next)
@@ -172,12 +171,4 @@ func (r *reloader) onChange(ctx context.Context) {
 	if err != nil {
 		r.daemon.log.Error("the configuration is no longer watched; use SIGHUP", "error", err)
 	}
-}
-
-func modelNames(cfg *config.Config) []string {
-	names := make([]string, len(cfg.Models))
-	for i := range cfg.Models {
-		names[i] = cfg.Models[i].Name
-	}
-	return names
 }

@@ -15,12 +15,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+// patience is how long something that is certain to come may take.
+const patience = 20 * time.Second
 
 // TestMain lets the scripts run weir: as a process of its own, so that signals
 // and exit codes are the real ones.
@@ -32,6 +36,7 @@ func TestMain(m *testing.M) {
 // there are those below, and in the environment of each script:
 //
 //	SOCKET, PUBLIC, CONTROL  free addresses for a configuration
+//	SERVER_DOWN              an address where nothing listens
 //	IMAGES                   the folder of test images
 func TestScript(t *testing.T) {
 	images, err := filepath.Abs("../../sanitize/testdata/image")
@@ -48,7 +53,7 @@ func TestScript(t *testing.T) {
 			e.Defer(func() { os.RemoveAll(folder) })
 			e.Setenv("SOCKET", filepath.Join(folder, "s"))
 			e.Setenv("IMAGES", images)
-			return freeAddresses(e, "PUBLIC", "CONTROL")
+			return freeAddresses(e, "PUBLIC", "CONTROL", "SERVER_DOWN")
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
@@ -150,23 +155,32 @@ func request(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// eventually URL PATTERN waits until the answer matches a pattern.
+// eventually SOURCE [PATTERN] waits until there is a file, or the answer of a URL,
+// that matches a pattern.
 func eventually(ts *testscript.TestScript, _ bool, args []string) {
-	pattern := regexp.MustCompile("(?m)" + args[1])
-	var last string
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		response, err := http.Get(args[0])
-		if err != nil {
-			last = err.Error()
-			continue
+	pattern := regexp.MustCompile("(?m)" + append(args, "")[1])
+	var last []byte
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if strings.HasPrefix(args[0], "http://") {
+			last, err = get(args[0])
+		} else {
+			last, err = os.ReadFile(ts.MkAbs(args[0]))
 		}
-		body, _ := io.ReadAll(response.Body)
-		response.Body.Close()
-		if last = string(body); pattern.MatchString(last) {
+		if err == nil && pattern.Match(last) {
 			return
 		}
 	}
-	ts.Fatalf("%s never matched %q; last:\n%s", args[0], args[1], last)
+	ts.Fatalf("%s never matched %q: %v\n%s", args[0], pattern, err, last[max(0, len(last)-2000):])
+}
+
+func get(url string) ([]byte, error) {
+	response, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
 }
 
 // signal NAME sends a signal to what runs in the background.
