@@ -25,15 +25,15 @@ const (
 
 // Refuse makes the answer of a refused exchange, shaped for its protocol. The
 // client learns the reason and a sentence; details that could tell it a threshold
-// stay in the span.
+// stay in the span and the log.
 func (t *Transaction) Refuse(err error) Answer {
 	reason, detail := reasonOf(err)
 	status := reason.Status()
-	t.outcome.Decision, t.outcome.Reason, t.outcome.Status = telemetry.DecisionBlock, string(reason), status.HTTP
+	t.outcome.Decision, t.outcome.Status = telemetry.DecisionBlock, status.HTTP
+	t.outcome.Reason, t.outcome.Detail = string(reason), detail
 	if status.HTTP == http.StatusInternalServerError {
 		t.outcome.Decision, t.outcome.ErrorType = telemetry.DecisionError, string(reason)
 	}
-	t.filter.log.DebugContext(t.ctx, "refused", "reason", reason, "detail", detail, "decision_id", t.id)
 	if t.answered {
 		t.span.OutputRejected(string(reason))
 	}
@@ -119,7 +119,7 @@ func (t *Transaction) passed(v policy.Verdict) {
 	default:
 		t.outcome.Decision = telemetry.DecisionPass
 	}
-	t.outcome.Reason = string(v.Reason)
+	t.outcome.Reason, t.outcome.Detail = string(v.Reason), v.Detail
 	if v.Shadow != policy.Allow {
 		t.outcome.Shadow = v.Shadow.String()
 	}

@@ -111,7 +111,7 @@ func (t *Transaction) rules(model, version string) (*policy.Model, error) {
 		return nil, refusal(policy.ModelUnknown, "no policy covers this model")
 	}
 	t.model = model
-	t.span.SetModel(model, version)
+	t.span.SetModel(model, version, rules.Pattern)
 	if version != "" && !rules.Allows(version) {
 		return nil, refusal(policy.VersionUnknown, "no policy covers this version")
 	}
@@ -178,7 +178,7 @@ func (t *Transaction) lookUp() (*codec.Signature, *policy.Model, error) {
 		return nil, nil, &fault{UpstreamNotReady, err.Error()}
 	}
 	t.request.Version = signature.Version
-	t.span.SetModel(t.request.Model, signature.Version)
+	t.span.SetModel(t.request.Model, signature.Version, model.Pattern)
 	return signature, model, nil
 }
 

@@ -51,7 +51,7 @@ type Finding struct {
 // Verdict is what becomes of a message.
 type Verdict struct {
 	Action Action
-	Reason Reason // of the finding that decided
+	Reason Reason // of the finding that decided, as Detail
 	Detail string
 	Shadow Action // what the findings in shadow mode would have made of it
 }
@@ -68,7 +68,7 @@ func Decide(findings []Finding) Verdict {
 		case f.Mode == Shadow && f.Action < v.Shadow:
 			v.Shadow = f.Action
 			if v.Action == Allow {
-				v.Reason = f.Reason
+				v.Reason, v.Detail = f.Reason, f.Detail
 			}
 		}
 	}

@@ -131,6 +131,17 @@ func (p *Policy) Model(name string) *Model {
 	return nil
 }
 
+// Watchable reports whether the model has class probabilities, which a drift
+// detector could watch.
+func (m *Model) Watchable() bool {
+	for _, out := range m.Outputs {
+		if out.Probabilities {
+			return true
+		}
+	}
+	return false
+}
+
 // Allows reports whether the rule set covers a version of its models.
 func (m *Model) Allows(version string) bool {
 	return len(m.Versions) == 0 || slices.Contains(m.Versions, version)

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -16,74 +15,7 @@ const (
 	DriftRunbook = "deploy/runbooks/WeirModelDriftAlarm.md"
 	// maxRecent bounds the traces that an alarm names.
 	maxRecent = 16
-
-	blockUsed    = "used"
-	blockSkipped = "skipped"
 )
-
-// BinKey tells the counts of one feature of one model against one baseline.
-type BinKey struct {
-	Model, Version, Feature string
-	Baseline                string // id of the baseline, which fixes the bins
-}
-
-// BinCounts counts the values of a feature per bin of its baseline, for the
-// metric weir.drift.observations. Class names never become labels, only indices.
-type BinCounts struct{ counts []atomic.Uint64 }
-
-// Add counts one value in a bin. It allocates nothing and never waits; a bin that
-// does not exist is ignored.
-func (b *BinCounts) Add(bin int) {
-	if bin >= 0 && bin < len(b.counts) {
-		b.counts[bin].Add(1)
-	}
-}
-
-// BinCounts returns the counts under key, making them with the given number of
-// bins if they do not exist; a reload thus goes on counting where it was.
-func (t *Telemetry) BinCounts(key BinKey, bins int) *BinCounts {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	counts, ok := t.bins[key]
-	if !ok || len(counts.counts) != bins {
-		counts = &BinCounts{counts: make([]atomic.Uint64, bins)}
-		t.bins[key] = counts
-	}
-	return counts
-}
-
-// RemoveBinCounts takes the counts under key off the metrics page, for a model or
-// baseline that is no longer served.
-func (t *Telemetry) RemoveBinCounts(key BinKey) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.bins, key)
-}
-
-func (t *Telemetry) readBins(observe func(attribute.Set, int64)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for key, b := range t.bins {
-		for i := range b.counts {
-			observe(attribute.NewSet(
-				attribute.String("model", clean(key.Model)),
-				attribute.String("version", clean(key.Version)),
-				attribute.String("feature", clean(key.Feature)),
-				attribute.String("baseline", clean(key.Baseline)),
-				attribute.Int("bin", i)), int64(b.counts[i].Load()))
-		}
-	}
-}
-
-// DriftBlock counts a time block of a detector: used, or skipped and merged into
-// the next because too few requests fell into it.
-func (t *Telemetry) DriftBlock(used bool) {
-	state := blockSkipped
-	if used {
-		state = blockUsed
-	}
-	t.driftBlocks.Add(context.Background(), 1, labels("state", state))
-}
 
 // DriftAlarm is what is known when a detector raises its alarm.
 type DriftAlarm struct {

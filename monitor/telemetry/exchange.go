@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -24,6 +25,7 @@ const (
 	attrBaselineID     = "weir.baseline.id"
 	attrDecision       = "weir.decision"
 	attrReason         = "weir.decision.reason"
+	attrDetail         = "weir.decision.detail"
 	attrDecisionID     = "weir.decision.id"
 	attrShadowDecision = "weir.decision.shadow"
 	attrStepsDropped   = "weir.steps.dropped"
@@ -81,6 +83,7 @@ type Outcome struct {
 	Decision       Decision
 	Shadow         string // the decision that enforcing would have led to, in shadow mode
 	Reason         string // code of the closed list, "" for a plain pass
+	Detail         string // why, in words: names, sizes and positions, never contents
 	Status         int    // HTTP status that the client got, 0 when unknown
 	DecisionID     string
 	PolicyRevision string
@@ -98,7 +101,7 @@ type Exchange struct {
 	start time.Time
 
 	mu      sync.Mutex // guards what follows
-	model   string
+	model   string     // as metrics name it, "" when not known
 	spent   [phases]time.Duration
 	worked  [phases]bool
 	steps   int
@@ -131,15 +134,17 @@ func (t *Telemetry) StartExchange(ctx context.Context, start ExchangeStart) (con
 // has none: to hand on to the model server, and for DriftAlarm.Recent.
 func (e *Exchange) Traceparent() string { return formatTraceparent(e.span.SpanContext()) }
 
-// SetModel says which model and version the exchange is for, once it is decoded.
-// What is counted before belongs to "_unknown".
-func (e *Exchange) SetModel(model, version string) {
+// SetModel says which model and version the exchange is for, once it is decoded,
+// and the label under which it counts: the name or the glob in the configuration
+// that covers the model, of which there are few. What ends without belongs to
+// "_unknown".
+func (e *Exchange) SetModel(name, version, label string) {
 	e.mu.Lock()
-	e.model = model
+	e.model = clean(label)
 	e.mu.Unlock()
 	if e.span.IsRecording() {
 		e.span.SetAttributes(
-			attribute.String(attrModelName, clean(model)),
+			attribute.String(attrModelName, clean(name)),
 			attribute.String(attrModelVersion, clean(version)))
 	}
 }
@@ -197,7 +202,7 @@ func (e *Exchange) endSpan(o Outcome, dropped int) {
 		attribute.String(attrPolicyRevision, clean(o.PolicyRevision)),
 	}
 	for key, value := range map[string]string{
-		attrReason: o.Reason, attrShadowDecision: o.Shadow, attrBaselineID: o.BaselineID,
+		attrReason: o.Reason, attrDetail: o.Detail, attrShadowDecision: o.Shadow, attrBaselineID: o.BaselineID,
 	} {
 		if value != "" {
 			set = append(set, attribute.String(key, clean(value)))
@@ -219,7 +224,7 @@ func (e *Exchange) endSpan(o Outcome, dropped int) {
 // logOutcome writes refusals and flags to the limited log, and everything to the
 // debug log.
 func (e *Exchange) logOutcome(o Outcome, model string) {
-	event := Event{Level: slog.LevelInfo, Reason: o.Reason, Model: model, DecisionID: o.DecisionID}
+	event := Event{Level: slog.LevelInfo, Reason: o.Reason, Detail: clean(o.Detail), Model: model, DecisionID: o.DecisionID}
 	switch o.Decision {
 	case DecisionPass, DecisionSanitize:
 	case DecisionFlag:
@@ -235,14 +240,13 @@ func (e *Exchange) logOutcome(o Outcome, model string) {
 	e.t.log.LogAttrs(e.ctx, slog.LevelDebug, "exchange",
 		slog.String("model", model), slog.String("decision", o.Decision.String()),
 		slog.String("shadow_decision", o.Shadow), slog.String("reason", o.Reason),
-		slog.Int("status", o.Status), slog.String("decision_id", o.DecisionID))
+		slog.String("detail", clean(o.Detail)), slog.Int("status", o.Status), slog.String("decision_id", o.DecisionID))
 }
 
 func (e *Exchange) modelLabel() string {
 	e.mu.Lock()
-	model := e.model
-	e.mu.Unlock()
-	return e.t.modelLabel(model)
+	defer e.mu.Unlock()
+	return cmp.Or(e.model, unknown)
 }
 
 // fail marks a span as failed with a class of error.

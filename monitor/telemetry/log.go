@@ -50,12 +50,13 @@ type Event struct {
 	Reason     string // with Model, what makes events equal
 	Model      string
 	DecisionID string
+	Detail     string
 }
 
 // Limiter writes equal events, those of one reason and model, at most once in a
 // window of time. The first is written at once; those that follow within the
 // window make one line at its end, with their count and the last one's message,
-// decision id and trace. It is safe for concurrent use and never waits for a timer.
+// detail, decision id and trace. It is safe for concurrent use and never waits for a timer.
 type Limiter struct {
 	log    *slog.Logger
 	window time.Duration
@@ -152,5 +153,5 @@ func (l *Limiter) Close() {
 func (l *Limiter) write(event Event, span trace.SpanContext, count int) {
 	l.log.LogAttrs(trace.ContextWithSpanContext(context.Background(), span), event.Level, event.Message,
 		slog.String("reason", event.Reason), slog.String("model", event.Model),
-		slog.Int("count", count), slog.String("decision_id", event.DecisionID))
+		slog.String("detail", event.Detail), slog.Int("count", count), slog.String("decision_id", event.DecisionID))
 }

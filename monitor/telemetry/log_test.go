@@ -125,25 +125,27 @@ func TestLimiterBelowLevel(t *testing.T) {
 
 func TestOutcomesInTheLog(t *testing.T) {
 	tel, _, log := newTest(t, Config{}, nil)
-	tel.SetModels([]string{"m"})
-	end := func(model string, o Outcome) {
+	end := func(label string, o Outcome) {
 		_, e := tel.StartExchange(t.Context(), ExchangeStart{GRPCTraceparent: envoyTraceparent})
-		e.SetModel(model, "1")
+		if label != "" {
+			e.SetModel("name", "1", label)
+		}
 		e.End(o)
 	}
 	end("m", Outcome{Decision: DecisionPass, DecisionID: "d1"})
 	end("m", Outcome{Decision: DecisionSanitize, DecisionID: "d2"})
-	end("m", Outcome{Decision: DecisionFlag, Reason: "low_confidence", DecisionID: "d3"})
-	end("x", Outcome{Decision: DecisionBlock, Reason: "model_not_in_policy", DecisionID: "d4"})
-	end("y", Outcome{Decision: DecisionBlock, Reason: "model_not_in_policy", DecisionID: "d5"})
-	end("m", Outcome{Reason: "internal_error", DecisionID: "d6"})
+	end("m", Outcome{Decision: DecisionFlag, Reason: "low_confidence", Detail: "row 7", DecisionID: "d3"})
+	end("", Outcome{Decision: DecisionBlock, Reason: "model_unknown", Detail: "first", DecisionID: "d4"})
+	end("", Outcome{Decision: DecisionBlock, Reason: "model_unknown", Detail: "second", DecisionID: "d5"})
+	end("m", Outcome{Reason: "internal_error", Detail: strings.Repeat("x", 2*maxValueBytes), DecisionID: "d6"})
 	tel.limiter.Close()
 	expect(t, log.String(),
-		"low_confidence/m×1 d3", "model_not_in_policy/_unknown×1 d4", "internal_error/m×1 d6", "model_not_in_policy/_unknown×1 d5")
+		"low_confidence/m×1 d3", "model_unknown/_unknown×1 d4", "internal_error/m×1 d6", "model_unknown/_unknown×1 d5")
+	details := []string{"row 7", "first", strings.Repeat("x", maxValueBytes), "second"}
 	for i, want := range []string{"flagged", "refused", "failed", "refused"} {
 		line := strings.Split(log.String(), "\n")[i]
-		if !strings.Contains(line, `"msg":"`+want+`"`) || !strings.Contains(line, `"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"`) {
-			t.Errorf("want %s and the trace id in %s", want, line)
+		if !strings.Contains(line, `"msg":"`+want+`"`) || !strings.Contains(line, `"detail":"`+details[i]+`"`) || !strings.Contains(line, `"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"`) {
+			t.Errorf("want %s, %s and the trace id in %s", want, details[i], line)
 		}
 	}
 }

@@ -36,7 +36,6 @@ type instruments struct {
 	outputRejections metric.Int64Counter
 	driftAlarms      metric.Int64Counter
 	driftLastAlarm   metric.Float64Gauge
-	driftBlocks      metric.Int64Counter
 	configReload     metric.Int64Counter
 	exporterDropped  metric.Int64Counter
 }
@@ -56,7 +55,6 @@ func (t *Telemetry) newInstruments(meter metric.Meter) error {
 		driftAlarms: b.counter("weir.drift.alarms", "{alarm}", "Drift alarms."),
 		driftLastAlarm: b.gauge("weir.drift.last_alarm.timestamp", "s",
 			"When the last drift alarm was raised, in seconds since the epoch."),
-		driftBlocks:  b.counter("weir.drift.blocks", "{block}", "Time blocks of the drift detectors: used, or skipped because too few requests fell into them."),
 		configReload: b.counter("weir.config.reload", "{reload}", "Loads of the configuration, the one at start included, by outcome."),
 		exporterDropped: b.counter("weir.exporter.dropped", "{span}",
 			"Spans that were not delivered to the trace receiver."),
@@ -71,9 +69,6 @@ func (t *Telemetry) newInstruments(meter metric.Meter) error {
 	t.exporterDropped.Add(ctx, 0)
 	for _, outcome := range []string{reloadSuccess, reloadFailure} {
 		t.configReload.Add(ctx, 0, labels("outcome", outcome))
-	}
-	for _, state := range []string{blockUsed, blockSkipped} {
-		t.driftBlocks.Add(ctx, 0, labels("state", state))
 	}
 	return nil
 }

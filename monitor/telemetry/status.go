@@ -2,9 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"strconv"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -13,21 +13,39 @@ type Status struct {
 	Streams        int    // ext_proc streams that are open
 	InFlightBytes  int64  // bytes reserved for bodies
 	MonitorDropped uint64 // samples that the monitor had no room for, since start
-	Models         []ModelStatus
+	// Time blocks of all drift detectors: those that were judged, and those that
+	// were merged into the next because too few requests fell into them. They
+	// never fall.
+	DriftBlocksUsed, DriftBlocksSkipped int64
+	Models                              []ModelStatus
 }
 
-// ModelStatus is the state of one model of the configuration.
+// ModelStatus is the state of one model of the configuration, or of the models
+// that a glob of it covers.
 type ModelStatus struct {
-	Model           string
-	UpstreamReady   bool         // its signature was read from the model server and matches
-	BaselineCreated time.Time    // zero: the model has no drift baseline
-	Drift           []DriftLevel // one per group of features that share an alarm
+	Model         string // as the configuration names it
+	UpstreamReady bool   // its signature was read from the model server and matches
+	// Watchable says that the model has class probabilities that a drift detector
+	// could watch; without, a baseline is not missing.
+	Watchable bool
+	Drift     *DriftStatus // nil: no baseline
 }
 
-// DriftLevel is how near the detector of a group is to its alarm.
-type DriftLevel struct {
-	Group string
-	Ratio float64 // statistic over threshold; 1 is the alarm
+// DriftStatus is the state of the drift detector of a model.
+type DriftStatus struct {
+	Version         string // of the model, empty: all
+	Group           string // of the features, which share the alarm
+	BaselineID      string
+	BaselineCreated time.Time // zero: not known
+	Ratio           float64   // statistic over threshold; 1 is the alarm
+	Features        []FeatureStatus
+}
+
+// FeatureStatus counts the values of a feature per bin of its baseline. The names
+// of bins, of which some are class names, never become labels, only indices.
+type FeatureStatus struct {
+	Name string
+	Bins []int64 // never fall as long as the baseline stays
 }
 
 // SetStatus says where gauges are read from. f is called at each scrape, from any
@@ -70,7 +88,8 @@ type observables struct {
 	streams, inFlight                           metric.Float64ObservableGauge
 	upstreamReady, baselineAge, baselineMissing metric.Float64ObservableGauge
 	driftStatistic                              metric.Float64ObservableGauge
-	driftObservations, monitorDropped           metric.Int64ObservableCounter
+	driftObservations, driftBlocks              metric.Int64ObservableCounter
+	monitorDropped                              metric.Int64ObservableCounter
 }
 
 // observe makes the observables of t and registers the function that reads them.
@@ -84,10 +103,12 @@ func (b *builder) observe(t *Telemetry) {
 		inFlight:        b.observableGauge("weir.in_flight", "By", "Bytes reserved for the bodies of exchanges."),
 		upstreamReady:   b.observableGauge("weir.upstream.ready", "", "1 when the model server has the model as the policy describes it, else 0."),
 		baselineAge:     b.observableGauge("weir.drift.baseline.age", "s", "Age of the model's drift baseline."),
-		baselineMissing: b.observableGauge("weir.drift.baseline.missing", "", "1 when the model has no drift baseline, else 0."),
+		baselineMissing: b.observableGauge("weir.drift.baseline.missing", "", "1 when the model has class probabilities and no drift baseline, 0 when it has both."),
 		driftStatistic:  b.observableGauge("weir.drift.statistic", "1", "Drift statistic over its threshold; 1 is the alarm."),
 		driftObservations: b.observableCounter("weir.drift.observations", "{observation}",
 			"Values of a feature that fell into a bin of the baseline."),
+		driftBlocks: b.observableCounter("weir.drift.blocks", "{block}",
+			"Time blocks of the drift detectors: used, or skipped because too few requests fell into them."),
 		monitorDropped: b.observableCounter("weir.monitor.dropped", "{sample}",
 			"Samples that the drift monitor had no room for."),
 	}
@@ -98,7 +119,7 @@ func (b *builder) observe(t *Telemetry) {
 		t.read(o, obs)
 		return nil
 	}, o.buildInfo, o.revisionInfo, o.reloadOK, o.reloadAt, o.streams, o.inFlight, o.upstreamReady,
-		o.baselineAge, o.baselineMissing, o.driftStatistic, o.driftObservations, o.monitorDropped)
+		o.baselineAge, o.baselineMissing, o.driftStatistic, o.driftObservations, o.driftBlocks, o.monitorDropped)
 	keep(b, struct{}{}, err)
 }
 
@@ -114,9 +135,6 @@ func (t *Telemetry) read(o observables, obs metric.Observer) {
 		obs.ObserveFloat64(o.revisionInfo, 1, labels("revision", reload.revision))
 		obs.ObserveFloat64(o.reloadAt, seconds(reload.at))
 	}
-	t.readBins(func(set attribute.Set, n int64) {
-		obs.ObserveInt64(o.driftObservations, n, metric.WithAttributeSet(set))
-	})
 	if f := t.status.Load(); f != nil {
 		t.readStatus((*f)(), o, obs)
 	}
@@ -126,15 +144,29 @@ func (t *Telemetry) readStatus(s Status, o observables, obs metric.Observer) {
 	obs.ObserveFloat64(o.streams, float64(s.Streams))
 	obs.ObserveFloat64(o.inFlight, float64(s.InFlightBytes))
 	obs.ObserveInt64(o.monitorDropped, int64(s.MonitorDropped))
+	obs.ObserveInt64(o.driftBlocks, s.DriftBlocksUsed, labels("state", "used"))
+	obs.ObserveInt64(o.driftBlocks, s.DriftBlocksSkipped, labels("state", "skipped"))
 	for _, m := range s.Models {
 		model := labels("model", m.Model)
 		obs.ObserveFloat64(o.upstreamReady, oneIf(m.UpstreamReady), model)
-		obs.ObserveFloat64(o.baselineMissing, oneIf(m.BaselineCreated.IsZero()), model)
-		if !m.BaselineCreated.IsZero() {
-			obs.ObserveFloat64(o.baselineAge, t.now().Sub(m.BaselineCreated).Seconds(), model)
+		if m.Watchable {
+			obs.ObserveFloat64(o.baselineMissing, oneIf(m.Drift == nil), model)
 		}
-		for _, d := range m.Drift {
-			obs.ObserveFloat64(o.driftStatistic, d.Ratio, labels("model", m.Model, "group", d.Group))
+		if m.Drift != nil {
+			t.readDrift(m.Model, m.Drift, o, obs)
+		}
+	}
+}
+
+func (t *Telemetry) readDrift(model string, d *DriftStatus, o observables, obs metric.Observer) {
+	if !d.BaselineCreated.IsZero() {
+		obs.ObserveFloat64(o.baselineAge, t.now().Sub(d.BaselineCreated).Seconds(), labels("model", model))
+	}
+	obs.ObserveFloat64(o.driftStatistic, d.Ratio, labels("model", model, "group", d.Group))
+	for _, f := range d.Features {
+		for bin, n := range f.Bins {
+			obs.ObserveInt64(o.driftObservations, n, labels("model", model, "version", d.Version,
+				"feature", f.Name, "baseline", d.BaselineID, "bin", strconv.Itoa(bin)))
 		}
 	}
 }

@@ -47,12 +47,10 @@ type Telemetry struct {
 	metrics  *sdkmetric.MeterProvider
 	instruments
 
-	models atomic.Pointer[map[string]struct{}] // names that may be labels
 	status atomic.Pointer[func() Status]
 
 	mu     sync.Mutex // guards what follows
 	reload reloadState
-	bins   map[BinKey]*BinCounts
 }
 
 // New starts the exporters that config asks for and logs their troubles to log.
@@ -80,7 +78,6 @@ func newTelemetry(ctx context.Context, config Config, log *slog.Logger, exporter
 		now:      now,
 		registry: prometheus.NewRegistry(),
 		tracer:   noop.NewTracerProvider().Tracer(scope),
-		bins:     map[BinKey]*BinCounts{},
 	}
 	// The environment comes last: OTEL_RESOURCE_ATTRIBUTES names pod and node.
 	res, err := resource.New(ctx,
@@ -150,25 +147,4 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("telemetry: shutdown: %w", err)
 	}
 	return nil
-}
-
-// SetModels names the models that may be label values of metrics: those that the
-// policy allows and the model server has. It replaces the set of before; until
-// the first call every model is counted as "_unknown".
-func (t *Telemetry) SetModels(names []string) {
-	known := make(map[string]struct{}, len(names))
-	for _, name := range names {
-		known[name] = struct{}{}
-	}
-	t.models.Store(&known)
-}
-
-// modelLabel returns the label value for a name that a client may have chosen.
-func (t *Telemetry) modelLabel(name string) string {
-	if known := t.models.Load(); known != nil {
-		if _, ok := (*known)[name]; ok {
-			return clean(name)
-		}
-	}
-	return unknown
 }

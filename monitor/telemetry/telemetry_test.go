@@ -135,42 +135,34 @@ func golden(t *testing.T, file, got string) {
 // drive calls everything that moves a metric.
 func drive(t *testing.T, tel *Telemetry, clk *clock) {
 	t.Helper()
-	tel.SetModels([]string{"traffic-sign", "echo"})
 	tel.ConfigLoaded("sha256:4f2a")
 	created := clk.Now().Add(-48 * time.Hour)
 	tel.SetStatus(func() Status {
 		return Status{
 			Streams: 3, InFlightBytes: 1 << 20, MonitorDropped: 5,
+			DriftBlocksUsed: 2, DriftBlocksSkipped: 1,
 			Models: []ModelStatus{
-				{Model: "traffic-sign", UpstreamReady: true, BaselineCreated: created,
-					Drift: []DriftLevel{{Group: "outputs", Ratio: .125}}},
+				{Model: "traffic-sign", UpstreamReady: true, Watchable: true, Drift: &DriftStatus{
+					Version: "1", Group: "outputs", BaselineID: "sha256:77", BaselineCreated: created, Ratio: .125,
+					Features: []FeatureStatus{{Name: "confidence", Bins: []int64{1, 0, 2}}}}},
 				{Model: "echo"},
+				{Model: "resnet-*", Watchable: true},
 			},
 		}
 	})
 	exchange(t, tel, clk)
 
 	_, e := tel.StartExchange(t.Context(), ExchangeStart{GRPCTraceparent: envoyTraceparent})
-	e.SetModel("name-that-a-client-chose", "")
 	e.AddTime(PhaseRequest, 100*time.Microsecond)
-	e.End(Outcome{Decision: DecisionBlock, Reason: "model_not_in_policy", Status: 403, DecisionID: "d2"})
+	e.End(Outcome{Decision: DecisionBlock, Reason: "model_unknown", Status: 403, DecisionID: "d2"})
 
 	_, e = tel.StartExchange(t.Context(), ExchangeStart{})
-	e.SetModel("traffic-sign", "1")
+	e.SetModel("traffic-sign", "1", "traffic-sign")
 	e.AddTime(PhaseResponse, time.Millisecond)
 	e.OutputRejected("output_not_finite")
 	clk.Add(11 * time.Second)
 	e.End(Outcome{Status: 502, DecisionID: "d3"})
 
-	bins := tel.BinCounts(BinKey{"traffic-sign", "1", "confidence", "sha256:77"}, 3)
-	bins.Add(0)
-	bins.Add(2)
-	bins.Add(2)
-	bins.Add(3)
-	bins.Add(-1)
-	tel.DriftBlock(true)
-	tel.DriftBlock(false)
-	tel.DriftBlock(true)
 	tel.DriftAlarm(alarm())
 	clk.Add(time.Minute)
 	tel.ConfigRejected()
@@ -186,7 +178,7 @@ func exchange(t *testing.T, tel *Telemetry, clk *clock) {
 		RequestID: "b2c1", Protocol: "kserve_v2_http",
 	})
 	e.StartStep(StepRequestDecode).End("")
-	e.SetModel("traffic-sign", "1")
+	e.SetModel("traffic-sign", "1", "traffic-sign")
 	s := e.StartStep(StepRequestSanitize)
 	s.Part(Part{Name: "IMAGE", Kind: "image", Format: "jpeg", Action: "stripped"})
 	s.Finding(Finding{Rule: "image_metadata", Tensor: "IMAGE", Action: "strip", Count: 2, BytesRemoved: 812})
@@ -205,7 +197,7 @@ func exchange(t *testing.T, tel *Telemetry, clk *clock) {
 	e.AddTime(PhaseResponse, 250*time.Microsecond)
 	e.AddTime(PhaseResponse, 250*time.Microsecond)
 	clk.Add(40 * time.Millisecond)
-	outcome := Outcome{Decision: DecisionFlag, Reason: "low_confidence", Status: 200, DecisionID: "d1",
+	outcome := Outcome{Decision: DecisionFlag, Reason: "low_confidence", Detail: `output "SCORES": row 0 is below the confidence floor`, Status: 200, DecisionID: "d1",
 		PolicyRevision: "sha256:4f2a", BaselineID: "sha256:77"}
 	e.End(outcome)
 	e.End(outcome) // counts once
@@ -235,7 +227,6 @@ func TestMetricsPageFollowsStatus(t *testing.T) {
 	drive(t, tel, clk)
 	tel.SetStatus(func() Status { return Status{} })
 	tel.ConfigLoaded("sha256:next")
-	tel.RemoveBinCounts(BinKey{"traffic-sign", "1", "confidence", "sha256:77"})
 	page := scrape(t, tel, "text/plain")
 	for _, gone := range []string{"weir_upstream_ready{", "weir_drift_statistic_ratio{", "sha256:4f2a", "weir_drift_observations_total{"} {
 		if strings.Contains(page, gone) {
@@ -246,23 +237,6 @@ func TestMetricsPageFollowsStatus(t *testing.T) {
 		if !strings.Contains(page, there) {
 			t.Errorf("page has no %s", there)
 		}
-	}
-}
-
-func TestBinCountsGoOnAfterReload(t *testing.T) {
-	tel, _, _ := newTest(t, Config{}, nil)
-	key := BinKey{"m", "1", "entropy", "b"}
-	tel.BinCounts(key, 2).Add(1)
-	tel.BinCounts(key, 2).Add(1)
-	if want, page := `bin="1",feature="entropy",model="m",version="1"} 2`, scrape(t, tel, "text/plain"); !strings.Contains(page, want) {
-		t.Errorf("no %s in\n%s", want, own(page))
-	}
-	if n := testing.AllocsPerRun(100, func() { tel.BinCounts(key, 2) }); n != 0 {
-		t.Errorf("BinCounts allocates %v times", n)
-	}
-	bins := tel.BinCounts(key, 2)
-	if n := testing.AllocsPerRun(100, func() { bins.Add(1) }); n != 0 {
-		t.Errorf("Add allocates %v times", n)
 	}
 }
 
@@ -292,27 +266,25 @@ func TestExemplars(t *testing.T) {
 
 func TestModelsOfClientsAreNoLabels(t *testing.T) {
 	tel, _, _ := newTest(t, Config{}, nil)
-	count := func(name string) {
+	count := func(set func(*Exchange)) {
 		_, e := tel.StartExchange(t.Context(), ExchangeStart{})
-		e.SetModel(name, "1")
+		set(e)
 		e.StartStep(StepRequestSanitize).Finding(Finding{Rule: "r", Action: "a"})
 		e.OutputRejected("x")
 		e.End(Outcome{Decision: DecisionPass})
 	}
-	count("known") // before the models are known
-	tel.SetModels([]string{"known", "bad\xffname"})
+	count(func(*Exchange) {})
 	for i := range 500 {
-		count("model-" + strconv.Itoa(i))
+		count(func(e *Exchange) { e.SetModel("model-"+strconv.Itoa(i), "", "mo*") })
 	}
-	count("known")
-	count("bad\xffname") // would spoil the page
+	count(func(e *Exchange) { e.SetModel("m", "1", "bad\xffname") }) // would spoil the page
 	page := scrape(t, tel, "text/plain")
 	for _, want := range []string{
-		`weir_requests_total{decision="pass",model="_unknown"} 501`,
-		`weir_requests_total{decision="pass",model="known"} 1`,
+		`weir_requests_total{decision="pass",model="_unknown"} 1`,
 		"weir_requests_total{decision=\"pass\",model=\"bad\uFFFDname\"} 1",
-		`weir_findings_total{action="a",model="_unknown",rule="r"} 501`,
-		`weir_output_rejections_total{model="_unknown",reason="x"} 501`,
+		`weir_requests_total{decision="pass",model="mo*"} 500`,
+		`weir_findings_total{action="a",model="mo*",rule="r"} 500`,
+		`weir_output_rejections_total{model="mo*",reason="x"} 500`,
 	} {
 		if !strings.Contains(page, want+"\n") {
 			t.Errorf("no %s in\n%s", want, own(page))
@@ -371,16 +343,37 @@ func TestScrapeAfterShutdown(t *testing.T) {
 	scrape(t, tel, "text/plain")
 }
 
+// BenchmarkScrape is a page with ten models of three features.
+func BenchmarkScrape(b *testing.B) {
+	tel, err := New(b.Context(), Config{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	status := Status{}
+	for i := range 10 {
+		d := &DriftStatus{Version: "1", Group: "outputs", BaselineID: "sha256:" + strings.Repeat("7", 64)}
+		for _, name := range []string{"confidence", "entropy", "class"} {
+			d.Features = append(d.Features, FeatureStatus{Name: name, Bins: make([]int64, 12)})
+		}
+		status.Models = append(status.Models, ModelStatus{Model: "model-" + strconv.Itoa(i), Watchable: true, Drift: d})
+	}
+	tel.SetStatus(func() Status { return status })
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		tel.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
 func BenchmarkExchange(b *testing.B) {
 	tel, err := New(b.Context(), Config{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
-	tel.SetModels([]string{"m"})
 	b.ReportAllocs()
 	for b.Loop() {
 		_, e := tel.StartExchange(b.Context(), ExchangeStart{Method: "POST", Path: "/v2/models/m/infer"})
-		e.SetModel("m", "1")
+		e.SetModel("m", "1", "m")
 		e.StartStep(StepRequestDecode).End("")
 		e.StartStep(StepRequestSanitize).End("")
 		e.StartStep(StepRequestEncode).End("")
