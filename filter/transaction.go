@@ -250,9 +250,7 @@ func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, erro
 	if response.ID != t.id {
 		return Answer{}, codec.Refuse(codec.ResponseMalformed, "the answer belongs to another request")
 	}
-	if t.plan.Model.Mode != policy.Off {
-		t.check(response)
-	}
+	t.check(response)
 	verdict := policy.Decide(t.findings)
 	if verdict.Action == policy.Block {
 		return Answer{}, refusal(verdict.Reason, verdict.Detail)
@@ -267,10 +265,18 @@ func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, erro
 }
 
 // check gives every row to the drift monitor and then runs the checks: an answer
-// that is about to be blocked counts like every other.
+// that is about to be blocked counts like every other. Each check has a mode of
+// its own; that of the model decides on the monitor.
 func (t *Transaction) check(response *codec.Response) {
 	step := t.span.StartStep(telemetry.StepResponseCheck)
 	defer step.End("")
+	if t.plan.Model.Mode != policy.Off {
+		t.watch(step, response)
+	}
+	t.find(step, check.Outputs(t.plan.Model, response)...)
+}
+
+func (t *Transaction) watch(step *telemetry.Step, response *codec.Response) {
 	rows, err := check.Watched(t.plan.Model, response)
 	if err != nil {
 		t.find(step, policy.Finding{Rule: "drift", Part: t.plan.Model.Drift.Output, Detail: err.Error(),
@@ -285,7 +291,6 @@ func (t *Transaction) check(response *codec.Response) {
 		least := slices.MinFunc(rows, func(a, b check.Row) int { return cmp.Compare(a.Confidence, b.Confidence) })
 		step.Output(telemetry.Output{Top1Confidence: least.Confidence, Margin: math.NaN(), Entropy: least.Entropy, Class: least.Class})
 	}
-	t.find(step, check.Outputs(t.plan.Model, response)...)
 }
 
 // sanitize runs every part through its verb. In shadow mode the values stay as

@@ -51,7 +51,8 @@ func TestVerdictsOnOutputs(t *testing.T) {
 		"check in shadow":  {change: func(m *policy.Model) { m.Checks[0].Action, m.Checks[0].Mode = policy.Block, policy.Shadow }, values: []float32{0.4, 0.3, 0.3}},
 		"check off":        {change: func(m *policy.Model) { m.Checks[0].Action, m.Checks[0].Mode = policy.Block, policy.Off }, values: []float32{0.4, 0.3, 0.3}},
 		"shadow, enforced": {change: func(m *policy.Model) { m.Mode = policy.Shadow; m.Checks[0].Action = policy.Block }, values: []float32{0.4, 0.3, 0.3}, block: "low_confidence"},
-		"model off":        {change: func(m *policy.Model) { m.Mode = policy.Off; m.Checks[0].Action = policy.Block }, values: []float32{0.4, 0.3, 0.3}},
+		"model off":        {change: func(m *policy.Model) { m.Mode, m.Checks[0].Mode = policy.Off, policy.Off }, values: []float32{0.4, 0.3, 0.3}},
+		"off, enforced":    {change: func(m *policy.Model) { m.Mode = policy.Off; m.Checks[0].Action = policy.Block }, values: []float32{0.4, 0.3, 0.3}, block: "low_confidence"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
