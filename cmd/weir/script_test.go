@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,9 +21,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
-
-// patience is how long something that is certain to come may take.
-const patience = 20 * time.Second
 
 // TestMain lets the scripts run weir: as a process of its own, so that signals
 // and exit codes are the real ones.
@@ -53,7 +49,14 @@ func TestScript(t *testing.T) {
 			e.Defer(func() { os.RemoveAll(folder) })
 			e.Setenv("SOCKET", filepath.Join(folder, "s"))
 			e.Setenv("IMAGES", images)
-			return freeAddresses(e, "PUBLIC", "CONTROL", "SERVER_DOWN")
+			for _, name := range []string{"PUBLIC", "CONTROL", "SERVER_DOWN"} {
+				address, err := freeAddress()
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, address)
+			}
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
@@ -66,19 +69,6 @@ func TestScript(t *testing.T) {
 		},
 		RequireUniqueNames: true,
 	})
-}
-
-// freeAddresses sets variables to addresses that are free at the moment.
-func freeAddresses(e *testscript.Env, names ...string) error {
-	for _, name := range names {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		defer l.Close() // after all were found, so that they differ
-		e.Setenv(name, l.Addr().String())
-	}
-	return nil
 }
 
 // exits CODE COMMAND ARGS... runs a command that must end with an exit code.
