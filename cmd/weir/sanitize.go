@@ -140,12 +140,18 @@ func (s *sanitizer) run(ctx context.Context, files []string, out, messages io.Wr
 		return fail(exitUndecided, "%w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	queue := s.start(ctx, files)
+	defer func() { // whatever happens, no file is left half-written
+		cancel()
+		for pending := range queue {
+			<-pending
+		}
+	}()
 	encoder := jsonLines(out)
 	progress := newProgress(messages)
 	defer progress.clear()
 	code, done := exitPass, 0
-	for pending := range s.start(ctx, files) {
+	for pending := range queue {
 		progress.show(bar(done, len(files)))
 		o := <-pending
 		if ctx.Err() != nil {

@@ -77,7 +77,7 @@ func newDaemon(ctx context.Context, path string, cfg *config.Config, messages io
 	d.log = telemetry.NewLogger(messages, d.level)
 	var err error
 	d.telemetry, err = telemetry.New(ctx, telemetry.Config{OTLPEndpoint: cfg.Telemetry.OTLPEndpoint,
-		SampleRatio: cfg.Telemetry.SampleRatio, TrustClient: true, Version: currentVersion()}, d.log)
+		SampleRatio: cfg.Telemetry.SampleRatio, TrustClient: cfg.Telemetry.TrustClient, Version: currentVersion()}, d.log)
 	if err != nil {
 		return nil, fail(exitUndecided, "telemetry: %w", err)
 	}
