@@ -125,6 +125,10 @@ type Telemetry struct {
 	// SampleRatio is the share of traces that begin in Weir and are recorded, from
 	// 0 to 1; a trace that began before Weir keeps its caller's choice. Default: 0.05.
 	SampleRatio float64 `yaml:"sample_ratio"`
+	// TrustClient makes the trace context of a client the parent of Weir's span
+	// where Envoy has none of its own, so that the client chooses the trace and
+	// whether it is recorded. Without, Weir's span has a link to it. Default: false.
+	TrustClient bool `yaml:"trust_client"`
 }
 
 // Keys are the secrets from which the keyed profiles draw.

@@ -40,7 +40,7 @@ func TestDiff(t *testing.T) {
 			want: []string{"defaults.mode: shadow → enforce", "models[echo-*].mode: shadow → enforce"}},
 		{name: "what only a restart changes",
 			edits: []string{"weir.sock", "other.sock", ":19464", ":19466", ":19465", ":19467", "8001", "8002", ":4317", ":4318",
-				"16MiB", "32MiB", "in_flight: 90", "in_flight: 91", "sample_ratio: 1", "sample_ratio: 0.5"},
+				"16MiB", "32MiB", "in_flight: 90", "in_flight: 91", "sample_ratio: 1, trust_client: true", "sample_ratio: 0.5"},
 			want: []string{
 				"listen: unix:///run/weir/weir.sock → unix:///run/weir/other.sock",
 				"public: 0.0.0.0:19464 → 0.0.0.0:19466",
@@ -49,7 +49,7 @@ func TestDiff(t *testing.T) {
 				"limits.max_body_bytes: 16MiB → 32MiB",
 				"limits.max_streams_in_flight: 90 → 91",
 				"telemetry.otlp_endpoint: http://127.0.0.1:4317 → http://127.0.0.1:4318",
-				"telemetry.sample_ratio: 1 → 0.5"},
+				"telemetry.sample_ratio: 1 → 0.5", "telemetry.trust_client: true → false"},
 			restart: []string{"listen", "public", "control", "upstream.grpc", "limits.max_body_bytes",
 				"limits.max_streams_in_flight", "telemetry.otlp_endpoint"}},
 	} {

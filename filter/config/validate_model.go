@@ -199,8 +199,12 @@ func (v *validator) drift(m *Model, path string) {
 	if d.Baseline != "" || d.Output != "" {
 		v.watched(m, path+".output", d.Output, []OutputKind{Probabilities})
 	}
-	if d.Baseline == "" {
+	switch {
+	case d.Baseline != "":
+	case hasProbabilities(m):
 		v.warn(path, "no baseline: drift of the outputs is not detected")
+	case v.c.source.given(path):
+		v.warn(path, "no output of kind probabilities: drift of the outputs is not detected")
 	}
 	v.bounds(path, reflect.ValueOf(*d))
 	if d.MeanTimeBetweenFalseAlarms/10 < d.Block {
@@ -209,6 +213,16 @@ func (v *validator) drift(m *Model, path string) {
 	if !(d.Tolerance >= 0 && d.Tolerance < 0.5) {
 		v.fail(path+".tolerance", "must be from 0 to below 0.5")
 	}
+}
+
+// hasProbabilities reports whether there is an output whose drift can be detected.
+func hasProbabilities(m *Model) bool {
+	for _, out := range m.Outputs {
+		if out.Kind == Probabilities {
+			return true
+		}
+	}
+	return false
 }
 
 // sorted lists the keys of a map in order.

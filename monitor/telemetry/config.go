@@ -11,7 +11,8 @@ import (
 // specification, "OTLP/gRPC default port").
 const defaultOTLPPort = "4317"
 
-// Config says where signals go. The zero value exports no traces.
+// Config says where signals go. The zero value exports no traces. SampleRatio and
+// TrustClient can be changed later, with [Telemetry.SetTracing].
 type Config struct {
 	// OTLPEndpoint is the URL of a trace receiver that speaks OTLP over gRPC:
 	// http://host:port without TLS, https://host:port with it; the port is 4317
@@ -23,7 +24,7 @@ type Config struct {
 	SampleRatio float64
 	// TrustClient makes a traceparent that only the client sent the parent of
 	// Weir's span. Otherwise it is a link, so that a client can neither choose
-	// trace ids nor force sampling. Envoy's own context is always the parent.
+	// trace ids nor decide about sampling. Envoy's own context is always the parent.
 	TrustClient bool
 	// Version is the version of Weir that signals carry.
 	Version string

@@ -106,13 +106,17 @@ func (e *countingExporter) drop(n int, cause error) {
 	}
 }
 
-// sampler records every drift alarm and leaves other spans to its base.
-type sampler struct{ sdktrace.Sampler }
+// sampler records every drift alarm and leaves other spans to what SetTracing
+// said last.
+type sampler struct{ t *Telemetry }
 
 // ShouldSample implements the sampler of the OpenTelemetry library.
 func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
 	if p.Name == driftAlarmName {
 		return sdktrace.AlwaysSample().ShouldSample(p)
 	}
-	return s.Sampler.ShouldSample(p)
+	return s.t.tracing.Load().sampler.ShouldSample(p)
 }
+
+// Description implements the sampler of the OpenTelemetry library.
+func (s sampler) Description() string { return s.t.tracing.Load().sampler.Description() }

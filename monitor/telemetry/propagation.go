@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -25,6 +26,18 @@ func formatTraceparent(sc trace.SpanContext) string {
 	return carrier["traceparent"]
 }
 
+// tracing is what decides about traces that Envoy did not begin.
+type tracing struct {
+	sampler     sdktrace.Sampler
+	trustClient bool
+}
+
+// SetTracing replaces SampleRatio and TrustClient of the Config, for the
+// exchanges that begin from now on.
+func (t *Telemetry) SetTracing(sampleRatio float64, trustClient bool) {
+	t.tracing.Store(&tracing{sdktrace.ParentBased(sdktrace.TraceIDRatioBased(sampleRatio)), trustClient})
+}
+
 // parent returns ctx with the parent of an exchange's span and the links of the
 // span. Envoy's context, in the gRPC metadata, is the parent if there is one;
 // the client's, in the HTTP headers, is the parent only when no other is there
@@ -34,7 +47,7 @@ func (t *Telemetry) parent(ctx context.Context, start ExchangeStart) (context.Co
 	envoy := parseTraceContext(start.GRPCTraceparent, start.GRPCTracestate)
 	client := parseTraceContext(start.HTTPTraceparent, start.HTTPTracestate)
 	parent := envoy
-	if !parent.IsValid() && t.config.TrustClient {
+	if !parent.IsValid() && t.tracing.Load().trustClient {
 		parent = client
 	}
 	var links []trace.Link

@@ -47,7 +47,8 @@ type Telemetry struct {
 	metrics  *sdkmetric.MeterProvider
 	instruments
 
-	status atomic.Pointer[func() Status]
+	status  atomic.Pointer[func() Status]
+	tracing atomic.Pointer[tracing]
 
 	mu     sync.Mutex // guards what follows
 	reload reloadState
@@ -79,6 +80,7 @@ func newTelemetry(ctx context.Context, config Config, log *slog.Logger, exporter
 		registry: prometheus.NewRegistry(),
 		tracer:   noop.NewTracerProvider().Tracer(scope),
 	}
+	t.SetTracing(config.SampleRatio, config.TrustClient)
 	// The environment comes last: OTEL_RESOURCE_ATTRIBUTES names pod and node.
 	res, err := resource.New(ctx,
 		resource.WithAttributes(semconv.ServiceName("weir"), semconv.ServiceVersion(config.Version)),
@@ -118,7 +120,7 @@ func (t *Telemetry) startTraces(res *resource.Resource, exporter sdktrace.SpanEx
 	t.exporter = newCountingExporter(exporter, t)
 	t.traces = sdktrace.NewTracerProvider(
 		sdktrace.WithResource(res),
-		sdktrace.WithSampler(sampler{sdktrace.ParentBased(sdktrace.TraceIDRatioBased(t.config.SampleRatio))}),
+		sdktrace.WithSampler(sampler{t}),
 		sdktrace.WithSpanProcessor(newGate(t.exporter)))
 	t.tracer = t.traces.Tracer(scope)
 }

@@ -194,6 +194,26 @@ func TestSampling(t *testing.T) {
 	}
 }
 
+func TestSetTracing(t *testing.T) {
+	spans := spansOf(t, Config{SampleRatio: 1, TrustClient: true}, func(tel *Telemetry, _ *clock) {
+		end := func(start ExchangeStart) {
+			_, e := tel.StartExchange(t.Context(), start)
+			e.End(Outcome{})
+		}
+		tel.SetTracing(0, false)
+		end(ExchangeStart{})
+		end(ExchangeStart{HTTPTraceparent: clientTraceparent})
+		tel.SetTracing(0, true)
+		end(ExchangeStart{})
+		end(ExchangeStart{HTTPTraceparent: clientTraceparent})
+		tel.SetTracing(1, false)
+		end(ExchangeStart{})
+	})
+	if len(spans) != 2 || spans[0].Parent.TraceID().String() != clientTraceparent[3:35] || spans[1].Parent.IsValid() {
+		t.Errorf("%d spans, want the one of the trusted client and the last: %s", len(spans), tree(spans))
+	}
+}
+
 func TestAlarmLinksTheLastTraces(t *testing.T) {
 	a := alarm()
 	a.Recent = nil
