@@ -206,14 +206,15 @@ func TestRefusals(t *testing.T) {
 		change     func(*rig)
 		want       filter.Reason
 	}{
-		"unknown model":    {path: "/v2/models/other/infer", body: ask, want: "model_unknown"},
-		"unknown version":  {path: "/v2/models/m/versions/4/infer", body: ask, change: func(r *rig) { r.model.Versions = []string{"3"} }, want: "model_version_unknown"},
-		"not read yet":     {path: "/v2/models/m/infer", body: ask, change: func(r *rig) { r.use(signatures{}) }, want: "upstream_not_ready"},
-		"malformed":        {path: "/v2/models/m/infer", body: `{`, want: "json_malformed"},
-		"undeclared input": {path: "/v2/models/m/infer", body: ask, change: func(r *rig) { delete(r.model.Inputs, "TEXT") }, want: "input_undeclared"},
-		"parameter":        {path: "/v2/models/m/infer", body: strings.Replace(ask, `"id"`, `"parameters":{"steer":1},"id"`, 1), want: "parameter_not_allowed"},
-		"output of no one": {path: "/v2/models/m/infer", body: strings.Replace(ask, `"P"`, `"Q"`, 1), want: "signature_mismatch"},
-		"text not utf-8":   {path: "/v2/models/m/infer", body: strings.Replace(ask, `a\u200bb`, "\xff", 1), want: "json_malformed"},
+		"unknown model":              {path: "/v2/models/other/infer", body: ask, want: "model_unknown"},
+		"unknown version":            {path: "/v2/models/m/versions/4/infer", body: ask, change: func(r *rig) { r.model.Versions = []string{"3"} }, want: "model_version_unknown"},
+		"newest version not allowed": {path: "/v2/models/m/infer", body: ask, change: func(r *rig) { r.model.Versions = []string{"2"} }, want: "model_version_unknown"},
+		"not read yet":               {path: "/v2/models/m/infer", body: ask, change: func(r *rig) { r.use(signatures{}) }, want: "upstream_not_ready"},
+		"malformed":                  {path: "/v2/models/m/infer", body: `{`, want: "json_malformed"},
+		"undeclared input":           {path: "/v2/models/m/infer", body: ask, change: func(r *rig) { delete(r.model.Inputs, "TEXT") }, want: "input_undeclared"},
+		"parameter":                  {path: "/v2/models/m/infer", body: strings.Replace(ask, `"id"`, `"parameters":{"steer":1},"id"`, 1), want: "parameter_not_allowed"},
+		"output of no one":           {path: "/v2/models/m/infer", body: strings.Replace(ask, `"P"`, `"Q"`, 1), want: "signature_mismatch"},
+		"text not utf-8":             {path: "/v2/models/m/infer", body: strings.Replace(ask, `a\u200bb`, "\xff", 1), want: "json_malformed"},
 		"text too long": {path: "/v2/models/m/infer", body: ask, change: func(r *rig) {
 			r.model.Inputs["TEXT"] = policy.Input{Kind: policy.Text, Text: sanitize.TextOptions{MaxBytes: 1}}
 		}, want: "text_too_long"},

@@ -177,6 +177,9 @@ func (t *Transaction) lookUp() (*codec.Signature, *policy.Model, error) {
 	if err != nil {
 		return nil, nil, &fault{UpstreamNotReady, err.Error()}
 	}
+	if !model.Allows(signature.Version) {
+		return nil, nil, refusal(policy.VersionUnknown, "the policy does not cover the newest version")
+	}
 	t.request.Version = signature.Version
 	t.span.SetModel(t.request.Model, signature.Version, model.Pattern)
 	return signature, model, nil

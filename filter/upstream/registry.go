@@ -34,7 +34,7 @@ type State struct {
 // safe for concurrent use.
 type Registry struct {
 	source Source
-	models []*policy.Model
+	policy *policy.Policy
 	log    *slog.Logger
 
 	mu     sync.RWMutex
@@ -52,9 +52,9 @@ const (
 
 // NewRegistry returns a registry in which no model is ready.
 func NewRegistry(source Source, p *policy.Policy, log *slog.Logger) *Registry {
-	r := &Registry{source: source, models: p.Models(), log: log,
+	r := &Registry{source: source, policy: p, log: log,
 		known: map[string]map[string]*codec.Signature{}, failed: map[string]string{}}
-	for _, m := range r.models {
+	for _, m := range p.Models() {
 		r.failed[m.Pattern] = "not read from the model server yet"
 	}
 	return r
@@ -68,7 +68,7 @@ func (r *Registry) Inherit(old *Registry) {
 	}
 	old.mu.RLock()
 	defer old.mu.RUnlock()
-	for _, m := range r.models {
+	for _, m := range r.policy.Models() {
 		r.inheritModel(old, m)
 	}
 }
@@ -115,8 +115,9 @@ func newest(versions map[string]*codec.Signature) string {
 func (r *Registry) States() []State {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	states := make([]State, len(r.models))
-	for i, m := range r.models {
+	models := r.policy.Models()
+	states := make([]State, len(models))
+	for i, m := range models {
 		why, failed := r.failed[m.Pattern]
 		states[i] = State{Pattern: m.Pattern, Ready: !failed, Reason: why}
 	}
@@ -166,7 +167,7 @@ func (r *Registry) logMissing(ctx context.Context) {
 // refresh reads every rule set once. A server that does not answer leaves what
 // was known; one that answers differently takes it back.
 func (r *Registry) refresh(ctx context.Context) {
-	for _, m := range r.models {
+	for _, m := range r.policy.Models() {
 		signatures, err := r.read(ctx, m)
 		if ctx.Err() != nil {
 			return
@@ -175,9 +176,7 @@ func (r *Registry) refresh(ctx context.Context) {
 		var mismatch *mismatchError
 		switch {
 		case err == nil:
-			for _, s := range signatures {
-				r.store(s)
-			}
+			r.replace(m, signatures)
 			delete(r.failed, m.Pattern)
 		case errors.As(err, &mismatch):
 			delete(r.known[mismatch.model], mismatch.version)
@@ -186,6 +185,19 @@ func (r *Registry) refresh(ctx context.Context) {
 			r.failed[m.Pattern] = err.Error()
 		}
 		r.mu.Unlock()
+	}
+}
+
+// replace makes signatures all that is known of the models of one rule set, so
+// that a version which the server no longer has is not the newest.
+func (r *Registry) replace(m *policy.Model, signatures []*codec.Signature) {
+	for name := range r.known {
+		if r.policy.Model(name) == m {
+			delete(r.known, name)
+		}
+	}
+	for _, s := range signatures {
+		r.store(s)
 	}
 }
 
@@ -198,12 +210,9 @@ func (r *Registry) store(s *codec.Signature) {
 
 // read reads all model versions that one rule set covers; none is an error.
 func (r *Registry) read(ctx context.Context, m *policy.Model) ([]*codec.Signature, error) {
-	names := []string{m.Pattern}
-	if policy.IsGlob(m.Pattern) {
-		var err error
-		if names, err = r.source.Models(ctx, m.Pattern); err != nil {
-			return nil, err
-		}
+	names, err := r.names(ctx, m)
+	if err != nil {
+		return nil, err
 	}
 	var all []*codec.Signature
 	for _, name := range names {
@@ -222,11 +231,26 @@ func (r *Registry) read(ctx context.Context, m *policy.Model) ([]*codec.Signatur
 			all = append(all, s)
 		}
 	}
-	if len(all) == 0 {
-		return nil, errors.New("the model server has no such model")
+	if len(all) == 0 && len(names) > 0 {
+		return nil, errNoModel
 	}
 	return all, nil
 }
+
+// names lists the models that one rule set covers: those that its pattern
+// matches, but for those that have more specific rules. That may leave none.
+func (r *Registry) names(ctx context.Context, m *policy.Model) ([]string, error) {
+	if !policy.IsGlob(m.Pattern) {
+		return []string{m.Pattern}, nil
+	}
+	names, err := r.source.Models(ctx, m.Pattern)
+	if err == nil && len(names) == 0 {
+		err = errNoModel
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return r.policy.Model(name) != m }), err
+}
+
+var errNoModel = errors.New("the model server has no such model")
 
 func (r *Registry) signature(ctx context.Context, m *policy.Model, name, version string) (*codec.Signature, error) {
 	s, err := r.source.Signature(ctx, name, version)

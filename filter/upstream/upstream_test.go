@@ -104,6 +104,7 @@ type source struct {
 	signature *codec.Signature
 	err       error
 	models    []string
+	versions  []string
 	asked     int
 }
 
@@ -125,9 +126,16 @@ func (s *source) Signature(_ context.Context, model, version string) (*codec.Sig
 	return &named, nil
 }
 
-func (s *source) Versions(context.Context, string) ([]string, error) { return []string{"9", "10"}, nil }
+func (s *source) Versions(context.Context, string) ([]string, error) {
+	if s.versions != nil {
+		return s.versions, nil
+	}
+	return []string{"9", "10"}, nil
+}
 
-func (s *source) Models(context.Context, string) ([]string, error) { return s.models, nil }
+func (s *source) Models(context.Context, string) ([]string, error) {
+	return slices.Clone(s.models), nil
+}
 
 func good() *codec.Signature {
 	return &codec.Signature{Inputs: []codec.Spec{{Name: "A", DataType: tensor.Bytes, Shape: []int64{1}}}}
@@ -184,6 +192,17 @@ func TestNewestVersionIsTheDefault(t *testing.T) {
 	}
 }
 
+func TestVersionThatIsGoneIsForgotten(t *testing.T) {
+	s := &source{signature: good()}
+	r := newTestRegistry(s, rules("m"))
+	r.refresh(t.Context())
+	s.versions = []string{"9"}
+	r.refresh(t.Context())
+	if s, err := r.Lookup("m", ""); err != nil || s.Version != "9" {
+		t.Errorf("Lookup of no version = %+v, %v; want 9, which the server went back to", s, err)
+	}
+}
+
 func TestGlobs(t *testing.T) {
 	s := &source{signature: good()}
 	r := newTestRegistry(s, rules("m-*", "1"))
@@ -196,6 +215,26 @@ func TestGlobs(t *testing.T) {
 	for _, name := range s.models {
 		if _, err := r.Lookup(name, "1"); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A glob neither adds versions to a model that has rules of its own nor takes its
+// signatures back.
+func TestGlobLeavesModelsWithOwnRulesAlone(t *testing.T) {
+	inputs := map[string]policy.Input{"A": {Kind: policy.Text}}
+	own := &policy.Model{Pattern: "m", Versions: []string{"9"}, Inputs: inputs}
+	for name, glob := range map[string]*policy.Model{
+		"adds":       {Pattern: "*", Inputs: inputs},
+		"takes back": {Pattern: "*", Inputs: map[string]policy.Input{"A": {Kind: policy.Tensor}}},
+	} {
+		r := newTestRegistry(&source{signature: good(), models: []string{"m"}}, policy.New([]*policy.Model{own, glob}))
+		r.refresh(t.Context())
+		if s, err := r.Lookup("m", ""); err != nil || s.Version != "9" {
+			t.Errorf("%s: Lookup = %+v, %v; want version 9, the only one allowed", name, s, err)
+		}
+		if !r.Ready() {
+			t.Errorf("%s: not ready, though all models of the server are known: %+v", name, r.States())
 		}
 	}
 }
