@@ -4,6 +4,8 @@
 package policy
 
 import (
+	"cmp"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -100,19 +102,47 @@ type Policy struct {
 	models []*Model // the most specific pattern first
 }
 
-// New returns the policy of the given models. Plain names come before globs,
-// and longer literal parts before shorter ones, whatever the order in the file.
+// New returns the policy of the given models. Plain names come before globs, and
+// globs with more literal characters before those with fewer, whatever the order
+// in the file; of equals, the one with more wildcards for a single character.
 func New(models []*Model) *Policy {
 	sorted := slices.Clone(models)
-	slices.SortStableFunc(sorted, func(a, b *Model) int { return specificity(b.Pattern) - specificity(a.Pattern) })
+	slices.SortStableFunc(sorted, func(a, b *Model) int { return cmp.Compare(specificity(b.Pattern), specificity(a.Pattern)) })
 	return &Policy{models: sorted}
 }
 
 func specificity(pattern string) int {
 	if !IsGlob(pattern) {
-		return 1 << 20
+		return math.MaxInt
 	}
-	return len(pattern) - strings.Count(pattern, "*")
+	literals, single := 0, 0
+	for i := 0; i < len(pattern); i++ {
+		switch pattern[i] {
+		case '*':
+		case '?':
+			single++
+		case '[':
+			single++
+			i = classEnd(pattern, i)
+		case '\\':
+			i++
+			literals++
+		default:
+			literals++
+		}
+	}
+	return literals<<16 + single
+}
+
+// classEnd returns the index of the bracket that ends the character class which
+// begins at i.
+func classEnd(pattern string, i int) int {
+	for i++; i < len(pattern) && pattern[i] != ']'; i++ {
+		if pattern[i] == '\\' {
+			i++
+		}
+	}
+	return i
 }
 
 // IsGlob reports whether a pattern of a model is more than a plain name.

@@ -16,6 +16,15 @@ func TestMostSpecificPatternWins(t *testing.T) {
 			t.Errorf("Model(%q) = %v, want pattern %q", name, got, want)
 		}
 	}
+	// What counts is what a pattern says, not how long it is.
+	p = New([]*Model{{Pattern: "[abcdefghijklmnopqrstuvwxyz]*"}, {Pattern: "????????*"}, {Pattern: `s\*`}, {Pattern: "sign-*"}, {Pattern: "sign-?"}})
+	for name, want := range map[string]string{
+		"sign-stop": "sign-*", "sign-1": "sign-?", "song": "[abcdefghijklmnopqrstuvwxyz]*", "song-long": "????????*", "s*": `s\*`,
+	} {
+		if got := p.Model(name); got == nil || got.Pattern != want {
+			t.Errorf("Model(%q) = %v, want pattern %q", name, got, want)
+		}
+	}
 	if got := New([]*Model{{Pattern: "a"}}).Model("b"); got != nil {
 		t.Errorf("a model that no pattern matches has rules: %v", got)
 	}
