@@ -72,7 +72,8 @@ func (s *stack) startEnvoy(ctx context.Context) error {
 	if err := os.WriteFile(path, []byte(bootstrap), 0o644); err != nil {
 		return err
 	}
-	s.envoy, err = local.StartEnvoy(ctx, deps, local.EnvoyOptions{ConfigPath: path, LogDir: s.opts.dir})
+	s.envoy, err = local.StartEnvoy(ctx, deps, local.EnvoyOptions{ConfigPath: path, LogDir: s.opts.dir,
+		Args: []string{"--file-flush-interval-msec", "50"}}) // of the access log
 	if err != nil {
 		return err
 	}
