@@ -319,6 +319,7 @@ func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error 
 			return err
 		}
 		finding.Rule, finding.Part, finding.Mode = kind, in.Name, mode
+		finding.Detail = fmt.Sprintf("input %q: %s", in.Name, finding.Detail)
 		t.find(step, finding)
 		return nil
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"weir/filter/codec"
@@ -35,14 +36,14 @@ func (m *Model) Plan(request *codec.Request, signature *codec.Signature) *Plan {
 		in := &request.Inputs[i]
 		rule := m.Inputs[in.Name]
 		if rule.Kind == Undeclared {
-			plan.block(InputUndeclared, in.Name)
+			plan.block(InputUndeclared, in.Name, fmt.Sprintf("input %q is not declared", in.Name))
 			continue
 		}
 		plan.Parts = append(plan.Parts, Part{Index: i, Rule: rule})
 	}
 	for _, p := range request.Parameters {
 		if !slices.Contains(m.Parameters, p.Name) {
-			plan.block(ParameterNotAllowed, p.Name)
+			plan.block(ParameterNotAllowed, p.Name, fmt.Sprintf("parameter %q is not allowed", p.Name))
 		}
 	}
 	if len(request.Outputs) == 0 {
@@ -56,8 +57,9 @@ func (m *Model) Plan(request *codec.Request, signature *codec.Signature) *Plan {
 	return plan
 }
 
-func (p *Plan) block(reason Reason, part string) {
-	p.Findings = append(p.Findings, Finding{Rule: string(reason), Part: part, Reason: reason, Action: Block, Mode: p.Model.Mode})
+func (p *Plan) block(reason Reason, part, detail string) {
+	p.Findings = append(p.Findings, Finding{Rule: string(reason), Part: part, Reason: reason, Detail: detail,
+		Action: Block, Mode: p.Model.Mode})
 }
 
 func wants(request *codec.Request, output string) bool {
