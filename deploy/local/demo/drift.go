@@ -75,11 +75,12 @@ func drift(ctx context.Context, d *demo, r *row) error {
 	d.out.see("%d clean rows at %.0f rows/s, judged in %d blocks: %d alarms", before.Observed,
 		float64(sent.Rows)/sent.Seconds, before.Drift.Blocks, before.Drift.Alarms)
 	r.bare, r.n = "nobody looks", int(after.Observed)
-	r.weir = fmt.Sprintf("%d clean rows: %d alarms; fog: none in %d", before.Observed, before.Drift.Alarms, rows)
+	r.weir = fmt.Sprintf("%d alarms in %d clean rows", before.Drift.Alarms, before.Observed)
 	if after.Drift.Alarms == before.Drift.Alarms {
+		r.weir += fmt.Sprintf(", none in %d foggy", rows)
 		return nil
 	}
-	r.weir = fmt.Sprintf("%d clean rows: %d alarms; fog: after %d", before.Observed, before.Drift.Alarms, rows)
+	r.weir += fmt.Sprintf(", one after %d foggy", rows)
 	r.held = before.Drift.Alarms == 0 && before.Drift.Blocks > 0 && rows <= fogRows
 	return d.tellAlarm(rows)
 }

@@ -54,7 +54,10 @@ func run() int {
 		held, err = task(ctx, d)
 	}
 	interrupted := ctx.Err() != nil
-	stopErr := d.out.step("Stop every process", d.stop)
+	var stopErr error
+	if d.dir != "" {
+		stopErr = d.out.step("Stop every process", d.stop)
+	}
 	switch {
 	case interrupted && (err != nil || !held):
 		fmt.Fprintln(os.Stderr, "interrupted")
