@@ -68,23 +68,38 @@ func (r *Registry) Inherit(old *Registry) {
 	}
 	old.mu.RLock()
 	defer old.mu.RUnlock()
+	lacking := map[*policy.Model]bool{} // a signature that does not fit
+	for name, versions := range old.known {
+		m := r.policy.Model(name)
+		if m == nil {
+			continue
+		}
+		for version, s := range versions {
+			if m.Allows(version) && m.Fits(s) == nil {
+				r.store(s)
+			} else {
+				lacking[m] = true
+			}
+		}
+	}
 	for _, m := range r.policy.Models() {
-		r.inheritModel(old, m)
+		if r.complete(m) || policy.IsGlob(m.Pattern) && old.isReady(m.Pattern) && !lacking[m] {
+			delete(r.failed, m.Pattern)
+		}
 	}
 }
 
-func (r *Registry) inheritModel(old *Registry, m *policy.Model) {
-	if policy.IsGlob(m.Pattern) {
-		return
-	}
-	for version, s := range old.known[m.Pattern] {
-		if m.Allows(version) && m.Fits(s) == nil {
-			r.store(s)
-		}
-	}
-	if len(r.known[m.Pattern]) > 0 && slices.IndexFunc(m.Versions, func(v string) bool { return r.known[m.Pattern][v] == nil }) < 0 {
-		delete(r.failed, m.Pattern)
-	}
+// complete reports whether all versions of a model with a plain name are known
+// that its rules name, and at least one.
+func (r *Registry) complete(m *policy.Model) bool {
+	known := r.known[m.Pattern]
+	return len(known) > 0 && !slices.ContainsFunc(m.Versions, func(v string) bool { return known[v] == nil })
+}
+
+// isReady reports whether there is a rule set with this pattern and it is ready.
+func (r *Registry) isReady(pattern string) bool {
+	_, failed := r.failed[pattern]
+	return !failed && slices.ContainsFunc(r.policy.Models(), func(m *policy.Model) bool { return m.Pattern == pattern })
 }
 
 // Lookup returns the signature of a model version; version "" is the newest.

@@ -265,6 +265,34 @@ func TestInherit(t *testing.T) {
 	same.Inherit(nil)
 }
 
+func TestInheritOfGlobs(t *testing.T) {
+	s := &source{signature: good(), models: []string{"m-a", "m-b"}}
+	old := newTestRegistry(s, rules("m-*", "1"))
+	fresh := newTestRegistry(s, rules("m-*", "1"))
+	fresh.Inherit(old)
+	if fresh.Ready() {
+		t.Error("ready though nothing was ever read")
+	}
+	old.refresh(t.Context())
+	for name, tc := range map[string]struct {
+		policy *policy.Policy
+		known  bool
+		ready  bool
+	}{
+		"the same glob":     {rules("m-*", "1"), true, true},
+		"another glob":      {rules("*", "1"), true, false}, // which may match more
+		"another version":   {rules("m-*", "2"), false, false},
+		"other rules":       {policy.New([]*policy.Model{{Pattern: "m-*", Versions: []string{"1"}, Inputs: map[string]policy.Input{"A": {Kind: policy.Tensor}}}}), false, false},
+		"a name of its own": {rules("m-a", "1"), true, true},
+	} {
+		r := newTestRegistry(s, tc.policy)
+		r.Inherit(old)
+		if _, err := r.Lookup("m-a", "1"); (err == nil) != tc.known || r.Ready() != tc.ready {
+			t.Errorf("%s: Lookup: %v, ready %t; want known %t, ready %t", name, err, r.Ready(), tc.known, tc.ready)
+		}
+	}
+}
+
 func TestRunReadsUntilReadyAndEnds(t *testing.T) {
 	s := &source{err: errors.New("connection refused")}
 	var log safeBuffer
