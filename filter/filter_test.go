@@ -301,3 +301,32 @@ func (r *rig) telemetry() *telemetry.Telemetry {
 	r.t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
 	return tel
 }
+
+// Sanitising may not make of a small request one that is larger than any: NFKC
+// makes eleven bytes of one of these.
+func TestRequestThatGrowsIsRefused(t *testing.T) {
+	r := newRig(t)
+	r.model.Inputs["TEXT"] = policy.Input{Kind: policy.Text, Text: sanitize.TextOptions{Profile: sanitize.TextStrict}}
+	limits := kserve.DefaultLimits()
+	limits.MaxBodyBytes = 1 << 20
+	c, err := kserve.New(limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime := *r.filter.Runtime()
+	runtime.Codec = c
+	r.filter.Use(&runtime)
+	element := `,"` + strings.Repeat("\uFDFA", 4096) + `"`
+	for n, want := range map[int]filter.Reason{7: "", 8: "body_too_large"} {
+		x := r.begin("/v2/models/m/infer")
+		a := x.RequestBody(fmt.Appendf(nil, `{"inputs":[{"name":"TEXT","shape":[%d],"datatype":"BYTES","data":[%s]}]}`,
+			n, strings.Repeat(element, n)[1:]))
+		switch {
+		case want != "":
+			wantRefusal(t, a, want)
+		case a.Message == nil:
+			t.Errorf("%d elements: %+v", n, a)
+		}
+		x.End(nil)
+	}
+}

@@ -57,7 +57,7 @@ var statuses = map[Reason]Status{
 	Reason(codec.HeaderInvalid):       {bad, codes.InvalidArgument, "a header is not valid", "inference-header-content-length is a plain decimal number within the body."},
 	Reason(codec.EncodingUnsupported): {http.StatusUnsupportedMediaType, codes.InvalidArgument, "content-encoding not supported", "Use identity, gzip or deflate."},
 	Reason(codec.EncodingInvalid):     {bad, codes.InvalidArgument, "the body does not decompress", "One gzip member or zlib stream, complete, nothing after it."},
-	Reason(codec.BodyTooLarge):        {large, codes.ResourceExhausted, "the body is too large", "limits.max_body_bytes counts before and after decompression."},
+	Reason(codec.BodyTooLarge):        {large, codes.ResourceExhausted, "the body is too large", "limits.max_body_bytes counts as sent, decompressed, and in the binary form that the model server gets."},
 	Reason(codec.BodyMissing):         {bad, codes.InvalidArgument, "the body is missing", "An inference needs a body; health and metadata take none."},
 	Reason(codec.JSONMalformed):       {bad, codes.InvalidArgument, "the JSON is malformed", "Strict RFC 8259 in UTF-8, one value, nothing after it."},
 	Reason(codec.JSONDuplicateKey):    {bad, codes.InvalidArgument, "a JSON key came twice", "Servers disagree on which of two equal keys counts."},

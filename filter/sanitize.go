@@ -10,17 +10,18 @@ import (
 	"weir/sanitize/tensor"
 )
 
-// sanitizeInput runs one tensor through the verb of its rule.
-func sanitizeInput(ctx context.Context, rule policy.Input, in tensor.Tensor) (tensor.Tensor, sanitize.Report, error) {
+// sanitizeInput runs one tensor through the verb of its rule. The result may have
+// at most room bytes.
+func sanitizeInput(ctx context.Context, rule policy.Input, in tensor.Tensor, room int) (tensor.Tensor, sanitize.Report, error) {
 	if !rule.Carries(in.DataType) {
 		return tensor.Tensor{}, sanitize.Report{}, &sanitize.Refusal{Reason: sanitize.TensorDataType,
 			Detail: rule.Kind.String() + " does not travel as " + in.DataType.String()}
 	}
 	switch rule.Kind {
 	case policy.Image:
-		return eachElement(in, func(e []byte) ([]byte, sanitize.Report, error) { return sanitize.Image(ctx, e, rule.Image) })
+		return eachElement(ctx, in, room, func(e []byte) ([]byte, sanitize.Report, error) { return sanitize.Image(ctx, e, rule.Image) })
 	case policy.Text:
-		return eachElement(in, func(e []byte) ([]byte, sanitize.Report, error) { return sanitize.Text(e, rule.Text) })
+		return eachElement(ctx, in, room, func(e []byte) ([]byte, sanitize.Report, error) { return sanitize.Text(e, rule.Text) })
 	case policy.Tensor:
 		return sanitize.Tensor(in, rule.Tensor)
 	default: // opaque: Carries has refused what is undeclared
@@ -29,8 +30,9 @@ func sanitizeInput(ctx context.Context, rule policy.Input, in tensor.Tensor) (te
 }
 
 // eachElement runs a verb over the BYTES elements of a tensor and adds up their
-// reports; the strongest action is that of the whole.
-func eachElement(in tensor.Tensor, verb func([]byte) ([]byte, sanitize.Report, error)) (tensor.Tensor, sanitize.Report, error) {
+// reports; the strongest action is that of the whole. Sanitising may make a value
+// larger, so the sum is limited.
+func eachElement(ctx context.Context, in tensor.Tensor, room int, verb func([]byte) ([]byte, sanitize.Report, error)) (tensor.Tensor, sanitize.Report, error) {
 	n, err := tensor.Elements(in.Shape, int64(len(in.Data)))
 	if err != nil {
 		return tensor.Tensor{}, sanitize.Report{}, err
@@ -38,9 +40,15 @@ func eachElement(in tensor.Tensor, verb func([]byte) ([]byte, sanitize.Report, e
 	total := sanitize.Report{Action: sanitize.Unchanged}
 	out := make([]byte, 0, len(in.Data))
 	err = tensor.EachElement(in.Data, n, func(_ int64, element []byte) error {
+		if ctx.Err() != nil {
+			return &sanitize.Refusal{Reason: sanitize.DeadlineExceeded, Detail: ctx.Err().Error()}
+		}
 		clean, report, err := verb(element)
 		if err != nil {
 			return err
+		}
+		if len(out)+4+len(clean) > room {
+			return codec.Refuse(codec.BodyTooLarge, "sanitising makes the request too large")
 		}
 		total.Kind, total.Format, total.Action = report.Kind, report.Format, max(total.Action, report.Action)
 		for _, r := range report.Removed {
@@ -59,11 +67,17 @@ func eachElement(in tensor.Tensor, verb func([]byte) ([]byte, sanitize.Report, e
 // refused turns the error of a sanitiser into a finding that blocks; false if
 // the error is none of a value's but a fault.
 func refused(err error) (policy.Finding, bool) {
-	var r *sanitize.Refusal
-	if !errors.As(err, &r) {
-		return policy.Finding{}, false
+	var (
+		s *sanitize.Refusal
+		c *codec.Refusal
+	)
+	switch {
+	case errors.As(err, &s):
+		return policy.Finding{Reason: policy.Reason(s.Reason), Detail: s.Detail, Action: policy.Block}, true
+	case errors.As(err, &c):
+		return policy.Finding{Reason: policy.Reason(c.Reason), Detail: c.Detail, Action: policy.Block}, true
 	}
-	return policy.Finding{Reason: policy.Reason(r.Reason), Detail: r.Detail, Action: policy.Block}, true
+	return policy.Finding{}, false
 }
 
 func removed(report sanitize.Report) (bytes int) {

@@ -311,7 +311,7 @@ func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error 
 	in, kind, mode := &t.request.Inputs[part.Index], part.Rule.Kind.String(), t.plan.Model.Mode
 	step := t.span.StartStep(telemetry.StepRequestSanitize)
 	defer step.End("")
-	clean, report, err := sanitizeInput(ctx, t.keyed(part.Rule, in.Name), in.Tensor)
+	clean, report, err := sanitizeInput(ctx, t.keyed(part.Rule, in.Name), in.Tensor, t.room(part.Index))
 	step.Part(telemetry.Part{Name: in.Name, Kind: kind, Format: report.Format, Action: report.Action.String()})
 	if err != nil {
 		finding, ok := refused(err)
@@ -330,6 +330,17 @@ func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error 
 		in.Tensor = clean
 	}
 	return nil
+}
+
+// room is the size that an input may have beside the others.
+func (t *Transaction) room(input int) int {
+	room := t.runtime.Codec.MaxTensorBytes()
+	for i := range t.request.Inputs {
+		if i != input {
+			room -= len(t.request.Inputs[i].Data)
+		}
+	}
+	return room
 }
 
 // keyed binds the draws of a rule to the model, the input and the epoch of now.

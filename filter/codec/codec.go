@@ -140,6 +140,9 @@ type Codec interface {
 	// EncodeResponse writes the answer in the form the client asked for: its
 	// outputs, in its order, each binary or JSON, in the coding it accepts.
 	EncodeResponse(request *Request, response *Response) (*Message, error)
+	// MaxTensorBytes is the size of the tensors of a request, taken together, above
+	// which EncodeRequest refuses it.
+	MaxTensorBytes() int
 	// Path is the canonical path of an inference on a model version.
 	Path(model, version string) string
 }

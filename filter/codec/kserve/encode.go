@@ -14,7 +14,8 @@ import (
 // EncodeRequest writes the canonical form of a request: a JSON header with a
 // fixed order of keys, then every input binary, in order, with its size said.
 // It asks for the named outputs in binary form, for all of them if outputs is
-// empty. A request that no DecodeRequest returns is refused.
+// empty. A request that no DecodeRequest returns, or whose tensors a sanitiser has
+// made larger than a body may be, is refused.
 func (c *Codec) EncodeRequest(request *codec.Request, outputs []string) (*codec.Message, error) {
 	if err := c.checkRequest(request, outputs); err != nil {
 		return nil, err
@@ -52,6 +53,9 @@ func (c *Codec) EncodeRequest(request *codec.Request, outputs []string) (*codec.
 		}
 	}
 	w = append(w, '}')
+	if size > c.limits.MaxBodyBytes {
+		return nil, codec.Refuse(codec.BodyTooLarge, "the tensors are larger than allowed as the model server gets them")
+	}
 	body := append(make([]byte, 0, len(w)+size), w...)
 	for i := range request.Inputs {
 		body = append(body, request.Inputs[i].Data...)

@@ -35,6 +35,9 @@ func New(limits Limits) (*Codec, error) {
 	return &Codec{limits}, nil
 }
 
+// MaxTensorBytes is the limit of a request's tensors, taken together.
+func (c *Codec) MaxTensorBytes() int { return c.limits.MaxBodyBytes }
+
 // Path returns the canonical path of an inference; an empty version leaves the
 // choice to the model server.
 func (c *Codec) Path(model, version string) string {

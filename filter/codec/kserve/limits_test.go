@@ -234,6 +234,35 @@ func TestAllocationIsBounded(t *testing.T) {
 	}
 }
 
+// TestBinaryFormIsBounded sends JSON numbers that are four times as large in
+// binary form, over the limit together only, and encodes as much.
+func TestBinaryFormIsBounded(t *testing.T) {
+	limits := DefaultLimits()
+	limits.MaxBodyBytes = 1 << 20
+	c, err := New(limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := "[" + strings.Repeat("0,", 49999) + "0]"
+	for n, want := range map[int]string{2: "ok", 3: "body_too_large"} {
+		for _, pattern := range []string{`{"name":"X%d","shape":[50000],"datatype":"FP64","data":` + numbers + `}`,
+			`{"name":"X%d","data":` + numbers + `,"shape":[50000],"datatype":"FP64"}`} {
+			_, err := c.DecodeRequest(inferRoute, nil, []byte(`{"inputs":[`+list(n, pattern)+`]}`))
+			if got := reasonOf(t, err); got != want {
+				t.Errorf("%d inputs: %v, want %s", n, err, want)
+			}
+		}
+		request := &codec.Request{}
+		for i := range n {
+			request.Inputs = append(request.Inputs, codec.Input{Tensor: tensor.Tensor{Name: strconv.Itoa(i), DataType: tensor.FP64,
+				Shape: []int64{50000}, Data: make([]byte, 400000)}})
+		}
+		if _, err := c.EncodeRequest(request, nil); reasonOf(t, err) != want {
+			t.Errorf("encode %d inputs: %v, want %s", n, err, want)
+		}
+	}
+}
+
 func TestAcceptedCoding(t *testing.T) {
 	for value, want := range map[string]codec.Coding{
 		"":                              codec.Identity,

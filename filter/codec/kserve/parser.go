@@ -14,10 +14,12 @@ import (
 type parser struct {
 	scanner
 	limits *Limits
+	room   int64 // bytes that numbers of JSON may still take in binary form
 }
 
-func (c *Codec) parser(json []byte) *parser {
-	return &parser{scanner{src: json, maxDepth: c.limits.MaxJSONDepth}, &c.limits}
+// parser returns a parser of a message whose tensors have at most room bytes.
+func (c *Codec) parser(json []byte, room int) *parser {
+	return &parser{scanner{src: json, maxDepth: c.limits.MaxJSONDepth}, &c.limits, int64(room)}
 }
 
 // part is a tensor as its JSON object describes it.
@@ -48,7 +50,7 @@ func (p *parser) part() (part, error) {
 		case "data":
 			hasData = true
 			if t.elements >= 0 {
-				return p.data(&t.Tensor, t.elements)
+				return p.tensorData(&t)
 			}
 			dataAt = p.pos
 			return p.skipArray()
@@ -65,9 +67,18 @@ func (p *parser) part() (part, error) {
 	}
 	end := p.pos
 	p.pos = dataAt
-	err = p.data(&t.Tensor, t.elements)
+	err = p.tensorData(&t)
 	p.pos = end
 	return t, err
+}
+
+// tensorData reads the JSON data of t. Two bytes of JSON may be eight of binary
+// data, so what all tensors of a message take together is limited.
+func (p *parser) tensorData(t *part) error {
+	if p.room -= t.elements * int64(t.DataType.Size()); p.room < 0 {
+		return codec.Refuse(codec.BodyTooLarge, "the tensors are larger than allowed in binary form")
+	}
+	return p.data(&t.Tensor, t.elements)
 }
 
 // measure sets the number of elements once datatype and shape are known.

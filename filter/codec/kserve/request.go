@@ -15,7 +15,7 @@ func (c *Codec) DecodeRequest(route codec.Route, headers codec.Headers, body []b
 		return nil, err
 	}
 	request := &codec.Request{Model: route.Model, Version: route.Version, Accept: acceptedCoding(headers)}
-	p := c.parser(body[:jsonBytes])
+	p := c.parser(body[:jsonBytes], c.limits.MaxBodyBytes)
 	inputs, err := p.request(request)
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func (c *Codec) decodeResponse(headers codec.Headers, body []byte) (*codec.Respo
 		jsonBytes = len(body)
 	}
 	response := &codec.Response{}
-	p := c.parser(body[:jsonBytes])
+	p := c.parser(body[:jsonBytes], c.limits.MaxResponseBytes)
 	outputs, err := p.response(response)
 	if err != nil {
 		return nil, err
