@@ -23,7 +23,7 @@ func newBaselineBuild() *cobra.Command {
 		Long: `Build a baseline file from samples: JSON lines such as
   {"time":12.35,"confidence":0.93,"class":"stop","entropy":0.2}
 of numbers and categories, in the order of time. "-" reads standard input.
-Exit code 0: built; 1: the samples make no baseline; 2: an I/O error.`,
+Exit code 0: built; 1: the samples make no baseline; 2: they cannot be read.`,
 		Args: noArgs,
 	}
 	from := requiredFlag(c, "from", "`FILE` of samples, - for standard input")
@@ -62,10 +62,11 @@ func openInput(c *cobra.Command, name string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// inputCode is the exit code of an error while samples were read.
+// inputCode is the exit code of an error while a baseline was built: samples that
+// cannot be read decide nothing, samples that make no baseline do.
 func inputCode(err error) int {
-	var path *os.PathError
-	if errors.As(err, &path) {
+	var line *baseline.LineError
+	if errors.As(err, &line) {
 		return exitUndecided
 	}
 	return exitFindings

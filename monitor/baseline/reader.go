@@ -60,19 +60,30 @@ func NewReader(r io.Reader) *Reader {
 // Line returns the number of the line that Next read last, beginning with one.
 func (r *Reader) Line() int { return r.line }
 
+// LineError is a line that cannot be read as a sample.
+type LineError struct {
+	Line int // from 1
+	Err  error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns what is wrong with the line.
+func (e *LineError) Unwrap() error { return e.Err }
+
 // Next returns the next sample, or io.EOF after the last. The sample belongs to
-// the caller.
+// the caller. Other errors are of type *LineError.
 func (r *Reader) Next() (Sample, error) {
 	line, err := r.nextLine()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return Sample{}, io.EOF
 		}
-		return Sample{}, fmt.Errorf("line %d: %w", r.line, err)
+		return Sample{}, &LineError{r.line, err}
 	}
 	sample, err := r.parse(line)
 	if err != nil {
-		return Sample{}, fmt.Errorf("line %d: %w", r.line, err)
+		return Sample{}, &LineError{r.line, err}
 	}
 	r.samples++
 	return sample, nil
