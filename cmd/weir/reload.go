@@ -21,6 +21,7 @@ import (
 type reloader struct {
 	daemon  *daemon
 	secret  []byte // drawn at start, for configurations without a key file
+	hangups chan os.Signal
 	current atomic.Pointer[inUse]
 
 	mu      sync.Mutex // held for a whole reload, so that the last file read wins
@@ -35,7 +36,8 @@ type inUse struct {
 }
 
 func newReloader(d *daemon) *reloader {
-	r := &reloader{daemon: d, secret: make([]byte, 32)}
+	r := &reloader{daemon: d, secret: make([]byte, 32), hangups: make(chan os.Signal, 1)}
+	signal.Notify(r.hangups, syscall.SIGHUP) // from the start: by default it kills
 	_, _ = rand.Read(r.secret) // never fails since Go 1.24
 	return r
 }
@@ -55,6 +57,7 @@ func (r *reloader) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
+	signal.Stop(r.hangups)
 	if last := r.current.Load(); last != nil {
 		last.stop()
 	}
@@ -151,14 +154,12 @@ func runRegistry(registry *upstream.Registry, client *upstream.Client) (stop fun
 
 // onHangup reloads on every SIGHUP until ctx ends.
 func (r *reloader) onHangup(ctx context.Context) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+	defer signal.Stop(r.hangups)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hangups:
+		case <-r.hangups:
 			_ = r.reload("SIGHUP") // logged by reload
 		}
 	}
