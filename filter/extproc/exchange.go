@@ -118,8 +118,14 @@ func (x *exchange) onRequestBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingRe
 		return nil, x.unexpected("request body")
 	}
 	x.phase = responseHead
-	x.shrink(int64(len(b.GetBody())))
-	return x.build(onRequestBodies, x.tx.RequestBody(b.GetBody())), nil
+	size := int64(len(b.GetBody()))
+	x.shrink(size)
+	answer := x.tx.RequestBody(b.GetBody())
+	// Inflated, in binary form or sanitised, a request may be larger than it came.
+	if m := answer.Message; m != nil && !x.grow(int64(len(m.Body))) {
+		answer = x.tx.Refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
+	}
+	return x.build(onRequestBodies, answer), nil
 }
 
 func (x *exchange) onResponseHead(h *extprocv3.HttpHeaders, m *extprocv3.ProcessingRequest) (*extprocv3.ProcessingResponse, error) {

@@ -132,6 +132,20 @@ func (x *exchange) reserve(body int64) bool {
 	return true
 }
 
+// grow reserves what a body takes beyond what was reserved, if it can be had at
+// once: who holds some does not wait for more.
+func (x *exchange) grow(body int64) bool {
+	n := min(body*memoryFactor, x.server.limits.MaxBytesInFlight) - x.reserved
+	if n > 0 {
+		if !x.server.bytes.TryAcquire(n) {
+			return false
+		}
+		x.reserved += n
+		x.server.reserved.Add(n)
+	}
+	return true
+}
+
 // shrink gives back what was reserved beyond a body that has come.
 func (x *exchange) shrink(body int64) {
 	if n := x.reserved - body*memoryFactor; n > 0 {
