@@ -38,7 +38,7 @@ type inUse struct {
 func newReloader(d *daemon) *reloader {
 	r := &reloader{daemon: d, secret: make([]byte, 32), hangups: make(chan os.Signal, 1)}
 	signal.Notify(r.hangups, syscall.SIGHUP) // from the start: by default it kills
-	_, _ = rand.Read(r.secret) // never fails since Go 1.24
+	_, _ = rand.Read(r.secret)               // never fails since Go 1.24
 	return r
 }
 
