@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,5 +94,22 @@ func TestLastAlarm(t *testing.T) {
 	write(`{"msg":"drift alarm","feature":"entropy","bins":["> 1"],"baseline_shares":[0.1],"current_shares":[]}`)
 	if _, err := lastAlarm(weir); err == nil {
 		t.Error("alarm without its shares: no error")
+	}
+}
+
+// TestReadmeShowsTheTable holds that what the README prints is a table of this
+// story in which every line held.
+func TestReadmeShowsTheTable(t *testing.T) {
+	text, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "<!-- demo -->")
+	table, _, _ = strings.Cut(table, "<!-- /demo -->")
+	for _, l := range lines {
+		row := regexp.MustCompile(`(?m)^\(` + l.letter + `\) +` + regexp.QuoteMeta(l.what) + ` .* yes$`)
+		if !row.MatchString(table) {
+			t.Errorf("the README has no row of (%s) %s that held; run make demo and copy the table", l.letter, l.what)
+		}
 	}
 }
