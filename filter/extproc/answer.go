@@ -78,14 +78,19 @@ var upstreamHeaders = map[string]bool{
 	"host": true, "traceparent": true, "x-request-id": true, "content-length": true,
 }
 
-// traceparent is the form of a W3C trace context, version 00. Of its values
-// there is nothing to judge; whatever else stands in the header is the client's
-// own text, which the model server does not get.
-var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+// identifiers are the forms of those headers that hold an identifier: a W3C trace
+// context of version 00, and a request id as Envoy makes it, which takes over the
+// client's where it trusts it. Of such values there is nothing to judge; whatever
+// else stands there is the client's own text, which the model server does not get.
+var identifiers = map[string]*regexp.Regexp{
+	"traceparent":  regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`),
+	"x-request-id": regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`),
+}
 
 // keeps reports whether a header of a request goes on to the model server.
 func keeps(h codec.Header) bool {
-	return upstreamHeaders[h.Name] && (h.Name != "traceparent" || traceparent.MatchString(h.Value))
+	form := identifiers[h.Name]
+	return upstreamHeaders[h.Name] && (form == nil || form.MatchString(h.Value))
 }
 
 // answers reports whether a response header of the model server goes on to the

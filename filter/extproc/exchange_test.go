@@ -240,6 +240,17 @@ func TestTraceContextOfTheClient(t *testing.T) {
 	}
 }
 
+func TestRequestIDOfTheClient(t *testing.T) {
+	const valid = "6c1f4d5e-7a0b-9c3d-8e2f-0123456789ab"
+	for value, kept := range map[string]bool{valid: true, "": false, "free text": false, valid + " free text": false, valid + "\n": false} {
+		e, _ := run(newServer(t), io.EOF, requestHeaders(buffered, false, ":method", "POST", ":path", "/v2/models/m/infer", "x-request-id", value))
+		removed := last(t, e).GetRequestHeaders().GetResponse().GetHeaderMutation().GetRemoveHeaders()
+		if slices.Contains(removed, "x-request-id") == kept {
+			t.Errorf("x-request-id %q: removed %q", value, removed)
+		}
+	}
+}
+
 func TestTrailers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		messages []message
