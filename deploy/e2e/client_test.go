@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -138,6 +139,16 @@ func wantRefused(t *testing.T, r reply, status int, reason string) {
 	if err != nil || len(body) != 1 || !strings.HasPrefix(body["error"], "weir: "+reason+": ") ||
 		!strings.HasSuffix(body["error"], "(decision "+id+")") {
 		t.Errorf("body of a refusal: %v (%v)", r, err)
+	}
+}
+
+// wantError checks an error of Envoy's own: its status, in the form that clients of
+// the protocol parse.
+func wantError(t *testing.T, r reply, statuses ...int) {
+	t.Helper()
+	var body map[string]string
+	if err := json.Unmarshal(r.body, &body); err != nil || len(body) != 1 || body["error"] == "" || !slices.Contains(statuses, r.status) {
+		t.Errorf("want an error with status %v; have %v (%v)", statuses, r, err)
 	}
 }
 

@@ -200,14 +200,10 @@ func TestWeirDeadBeforeTheRequest(t *testing.T) {
 	s.kill(t)
 	s.unmoved(t, func() {
 		for range 20 {
-			if r := s.post(t, echoInfer, good); r.status != http.StatusServiceUnavailable {
-				t.Error(r)
-			}
+			wantError(t, s.post(t, echoInfer, good), http.StatusServiceUnavailable)
 		}
 		for _, path := range []string{"/v2/health/ready", "/v2/models/echo", "/v2/repository/index"} {
-			if r := s.get(t, path); r.status != http.StatusServiceUnavailable {
-				t.Error(r)
-			}
+			wantError(t, s.get(t, path), http.StatusServiceUnavailable)
 		}
 	})
 	// A socket that nobody listens on is replaced.
@@ -264,7 +260,11 @@ func TestWeirGoneInTheResponsePhase(t *testing.T) {
 				if took := time.Since(began); took > bounded {
 					t.Errorf("the error took %v", took)
 				}
-				if got.err == nil && (got.status < 500 || strings.Contains(fmt.Sprint(got.reply), "canary") || bytes.Contains(got.body, []byte("SCORES"))) {
+				if got.err != nil {
+					t.Fatal(got.err)
+				}
+				wantError(t, got.reply, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
+				if strings.Contains(fmt.Sprint(got.reply), "canary") || bytes.Contains(got.body, []byte("SCORES")) {
 					t.Errorf("unchecked: %v", got.reply)
 				}
 				fault.undo()
@@ -288,9 +288,7 @@ func TestWeirIsLate(t *testing.T) {
 	server.unreached(t, s, func() {
 		began := time.Now()
 		r := s.post(t, probeInfer, string(encoded))
-		if r.status != http.StatusServiceUnavailable && r.status != http.StatusGatewayTimeout {
-			t.Error(r)
-		}
+		wantError(t, r, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 		if took := time.Since(began); took > bounded {
 			t.Errorf("the error took %v", took)
 		}

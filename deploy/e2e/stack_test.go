@@ -54,6 +54,18 @@ func startStack(ctx context.Context, o stackOptions) (*stack, error) {
 	return s, nil
 }
 
+// front puts another Envoy in front of Weir.
+func (s *stack) front(t *testing.T, edit func(string) string) {
+	t.Helper()
+	if err := s.envoy.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	s.opts.edit = edit
+	if err := s.startEnvoy(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // startEnvoy starts Envoy with the bootstrap that Weir writes, but for the tap.
 func (s *stack) startEnvoy(ctx context.Context) error {
 	out, err := s.weir.Command(ctx, "envoy-config", "--config", s.weir.Config, "--listen", "127.0.0.1:0",
@@ -72,12 +84,12 @@ func (s *stack) startEnvoy(ctx context.Context) error {
 	if err := os.WriteFile(path, []byte(bootstrap), 0o644); err != nil {
 		return err
 	}
-	s.envoy, err = local.StartEnvoy(ctx, deps, local.EnvoyOptions{ConfigPath: path, LogDir: s.opts.dir,
+	envoy, err := local.StartEnvoy(ctx, deps, local.EnvoyOptions{ConfigPath: path, LogDir: s.opts.dir,
 		Args: []string{"--file-flush-interval-msec", "50"}}) // of the access log
 	if err != nil {
 		return err
 	}
-	s.addr = s.envoy.Listeners["inference"]
+	s.envoy, s.addr = envoy, envoy.Listeners["inference"]
 	return nil
 }
 
