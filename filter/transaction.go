@@ -320,6 +320,9 @@ func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error 
 		}
 		finding.Rule, finding.Part, finding.Mode = kind, in.Name, mode
 		finding.Detail = fmt.Sprintf("input %q: %s", in.Name, finding.Detail)
+		if finding.Reason == policy.Reason(sanitize.Panicked) {
+			t.filter.log.ErrorContext(ctx, "panic caught", "decision_id", t.id, "panic", finding.Detail)
+		}
 		t.find(step, finding)
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime/debug"
 	"slices"
 
 	"weir/sanitize/internal/jpeg"
@@ -50,7 +51,7 @@ func Image(ctx context.Context, data []byte, o ImageOptions) (out []byte, report
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			out, err = nil, refuse(Panicked, "image: %v", p)
+			out, err = nil, refuse(Panicked, "image: %v\n%s", p, debug.Stack())
 		}
 		if err != nil {
 			report.Action, report.Removed = Rejected, nil

@@ -33,7 +33,7 @@ func (c *Config) Build(secret []byte) (*Built, error) {
 		secret = c.Contents(c.Keys.SanitizeFile)
 	}
 	r := &report{file: c.source.path}
-	v := &compiler{validator: validator{c, r}}
+	v := &compiler{validator: validator{c, r}, memory: sanitize.NewMemory(int64(c.Limits.MaxImageDecodedBytes))}
 	var err error
 	if v.key, err = sanitize.NewKey(secret); err != nil {
 		v.fail("keys.sanitize_file", "%v", err)
@@ -93,7 +93,8 @@ func (l *Limits) image(maxBytes Bytes) sanitize.ImageLimits {
 // compiler makes rules of the configuration and reports what no rule can be made of.
 type compiler struct {
 	validator
-	key *sanitize.Key
+	key    *sanitize.Key
+	memory *sanitize.Memory // that the images of all models share
 }
 
 // model compiles the rules of one model.
@@ -129,7 +130,7 @@ func (v *compiler) input(at string, in *Input) policy.Input {
 			formats[i] = string(f)
 		}
 		o := sanitize.ImageOptions{Profile: string(in.Profile), Formats: formats,
-			Orientation: string(in.Orientation), Limits: v.c.Limits.image(in.MaxBytes), Key: v.key}
+			Orientation: string(in.Orientation), Limits: v.c.Limits.image(in.MaxBytes), Memory: v.memory, Key: v.key}
 		v.valid(at, o.Validate())
 		return policy.Input{Kind: policy.Image, Image: o}
 	case Text:

@@ -76,7 +76,7 @@ type Limits struct {
 	// MaxImageScans is the number of scans of one progressive JPEG. Default: 100.
 	MaxImageScans int64 `yaml:"max_image_scans" max:"10000"`
 	// MaxImageDecodedBytes is the memory that the steps of a profile on the pixels
-	// of one image may need. Default: 1GiB.
+	// may need, of one image and of all at the same time. Default: 1GiB.
 	MaxImageDecodedBytes Bytes `yaml:"max_image_decoded_bytes" max:"1TiB"`
 	// MaxTextBytes is the size of one text. Default: 1MiB.
 	MaxTextBytes Bytes `yaml:"max_text_bytes" max:"1GiB"`

@@ -103,7 +103,7 @@ func TestWarnings(t *testing.T) {
 			"1:18: upstream.http: the model server is not on a loopback address: clients that reach it pass Weir by",
 			"1:48: upstream.grpc: the model server is not on a loopback address: clients that reach it pass Weir by"},
 		"models: [{name: a, inputs: {A: {kind: text}}, outputs: {P: {kind: probabilities}, Q: {kind: probabilities}, R: {kind: tensor}}}]": {
-			"1:10: models[0].drift: no baseline: drift of the outputs is not detected"},
+			"1:10: models[0].drift.output: several outputs are of kind probabilities: none is watched or recorded until one is named"},
 		"models: [{name: 'a*', inputs: {A: {kind: text}}, outputs: {P: {kind: probabilities}}}]": {
 			"1:10: models[0].drift: no baseline: drift of the outputs is not detected"},
 		"models: [{name: a, inputs: {A: {kind: text}}, outputs: {R: {kind: tensor}}}]": nil,

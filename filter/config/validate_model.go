@@ -201,6 +201,8 @@ func (v *validator) drift(m *Model, path string) {
 	}
 	switch {
 	case d.Baseline != "":
+	case hasProbabilities(m) && d.Output == "":
+		v.warn(path+".output", "several outputs are of kind probabilities: none is watched or recorded until one is named")
 	case hasProbabilities(m):
 		v.warn(path, "no baseline: drift of the outputs is not detected")
 	case v.c.source.given(path):
