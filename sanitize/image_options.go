@@ -59,9 +59,10 @@ type ImageOptions struct {
 	Formats     []string // allow-list of "jpeg" and "png"; nil: both
 	Orientation string   // "keep" (default) or "drop"
 	Limits      ImageLimits
-	Key         *Key   // of keyed profiles (standard)
-	Model       string // name of the model, bound into the keyed draw
-	Input       string // name of its input, bound into the keyed draw
+	Memory      *Memory // that images at the same time share; nil: without a bound
+	Key         *Key    // of keyed profiles (standard)
+	Model       string  // name of the model, bound into the keyed draw
+	Input       string  // name of its input, bound into the keyed draw
 }
 
 // Validate reports the first option that is not valid.

@@ -29,10 +29,16 @@ const cropLabel = "weir image crop 1"
 // renormalise decodes a stripped file, so that the decoders of the standard library
 // see only bytes that a walker wrote, and encodes it anew.
 func renormalise(ctx context.Context, s *picture.Stripped, format string, o ImageOptions) ([]byte, error) {
-	if need, limit := decodedBytes(s.Info, o.Profile), o.Limits.orDefaults().MaxDecodedBytes; need > limit {
+	need, limit := decodedBytes(s.Info, o.Profile), o.Limits.orDefaults().MaxDecodedBytes
+	if need > limit {
 		return nil, picture.Errorf(picture.TooManyPixels,
 			"%d × %d pixels need %d bytes; the limit is %d", s.Info.Width, s.Info.Height, need, limit)
 	}
+	release, err := o.Memory.take(ctx, need)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if format == FormatJPEG {
 		return renormaliseJPEG(ctx, s, o)
 	}
