@@ -136,6 +136,7 @@ func TestWeirKilledUnderLoad(t *testing.T) {
 	}{
 		{"SIGKILL", func() { s.kill(t) }, func() { s.restart(t) }},
 		{"SIGSTOP", func() { s.signal(t, syscall.SIGSTOP) }, func() { s.signal(t, syscall.SIGCONT) }},
+		{"SIGTERM", func() { s.terminate(t) }, func() { s.restart(t) }},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			from := s.ledger(t).records
@@ -164,6 +165,15 @@ func TestWeirKilledUnderLoad(t *testing.T) {
 				t.Errorf("%d connections broke without an answer", o.broken.Load())
 			}
 		})
+	}
+}
+
+// terminate lets Weir end the exchanges in flight.
+func (s *stack) terminate(t *testing.T) {
+	t.Helper()
+	s.signal(t, syscall.SIGTERM)
+	if err := s.weir.Wait(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -68,6 +68,38 @@ func TestOnlyWhatWeirWroteReachesTheModelServer(t *testing.T) {
 	}
 }
 
+// Headers that the client declares to end at the next hop are Weir's own there.
+func TestConnectionHeaderTakesNothingAway(t *testing.T) {
+	server := newModelServer(t)
+	s := private(t, stackOptions{upstream: server.addr(), config: probeConfig("", finite)}).ready(t)
+	r, _ := s.raw(t, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nConnection: close, Content-Length, Content-Type, Inference-Header-Content-Length\r\nContent-Length: %d\r\n\r\n%s",
+		probeInfer, len(good), good))
+	if r.status != http.StatusOK {
+		t.Fatal(r)
+	}
+	got, want := server.last(t), canonical(r.header.Get("x-weir-decision-id"), "a")
+	if !bytes.Equal(got.body, want) || got.ContentLength != int64(len(want)) || got.Header.Get("Inference-Header-Content-Length") == "" {
+		t.Errorf("%v %q", got.Header, got.body)
+	}
+}
+
+// A body that follows a refusal is not the next request.
+func TestBodyOfARefusedRequestIsNoRequest(t *testing.T) {
+	shared.ready(t)
+	inner := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", echoInfer, len(good), good)
+	for _, head := range []string{
+		"POST /v2/repository/index HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",
+		"GET /v2/health/live HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",
+		"POST " + echoInfer + " HTTP/1.1\r\nHost: h\r\nInference-Header-Content-Length: 0\r\nContent-Length: %d\r\n\r\n",
+	} {
+		shared.unmoved(t, func() {
+			if r, _ := shared.raw(t, fmt.Sprintf(head, len(inner))+inner); r.status < 400 || !decisionID.MatchString(r.header.Get("x-weir-decision-id")) {
+				t.Errorf("%s: %v", head, r)
+			}
+		})
+	}
+}
+
 // Of the model server's answer the client gets what Weir wrote.
 func TestOnlyWhatWeirWroteReachesTheClient(t *testing.T) {
 	server := newModelServer(t)
