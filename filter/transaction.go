@@ -276,11 +276,11 @@ func (t *Transaction) check(response *codec.Response) {
 	if t.plan.Model.Mode != policy.Off {
 		t.watch(step, response)
 	}
-	t.find(step, check.Outputs(t.plan.Model, response)...)
+	t.find(step, check.Outputs(t.plan, response)...)
 }
 
 func (t *Transaction) watch(step *telemetry.Step, response *codec.Response) {
-	rows, err := check.Watched(t.plan.Model, response)
+	rows, err := check.Watched(t.plan, response)
 	if err != nil {
 		t.find(step, policy.Finding{Rule: "drift", Part: t.plan.Model.Drift.Output, Detail: err.Error(),
 			Reason: policy.OutputUnreadable, Action: policy.Flag, Mode: t.plan.Model.Mode})

@@ -21,15 +21,15 @@ type Row struct {
 	Class      string  // label of the top-1 class, or its index
 }
 
-// Outputs runs every check of the model that is not off on a response, and
+// Outputs runs every check of the plan's model that is not off on a response, and
 // returns its findings in the order of the checks.
-func Outputs(m *policy.Model, response *codec.Response) []policy.Finding {
+func Outputs(plan *policy.Plan, response *codec.Response) []policy.Finding {
 	var findings []policy.Finding
-	for _, c := range m.Checks {
+	for _, c := range plan.Model.Checks {
 		if c.Mode == policy.Off {
 			continue
 		}
-		reason, detail := run(m, c, response)
+		reason, detail := run(plan, c, response)
 		if reason == "" {
 			continue
 		}
@@ -42,10 +42,10 @@ func Outputs(m *policy.Model, response *codec.Response) []policy.Finding {
 	return findings
 }
 
-func run(m *policy.Model, c policy.Check, response *codec.Response) (policy.Reason, string) {
-	out := output(response, c.Output)
-	if out == nil {
-		return policy.OutputUnreadable, fmt.Sprintf("output %q is missing", c.Output)
+func run(plan *policy.Plan, c policy.Check, response *codec.Response) (policy.Reason, string) {
+	out, err := output(plan, response, c.Output)
+	if err != nil {
+		return policy.OutputUnreadable, err.Error()
 	}
 	values, ok := out.Floats()
 	if c.Finite && ok {
@@ -58,7 +58,7 @@ func run(m *policy.Model, c policy.Check, response *codec.Response) (policy.Reas
 	if c.MinConfidence <= 0 {
 		return "", ""
 	}
-	rows, err := Rows(m.Outputs[c.Output], out)
+	rows, err := Rows(plan.Model.Outputs[c.Output], out)
 	if err != nil {
 		return policy.OutputUnreadable, err.Error()
 	}
@@ -70,26 +70,34 @@ func run(m *policy.Model, c policy.Check, response *codec.Response) (policy.Reas
 	return "", ""
 }
 
-// Watched returns the rows that the model's drift detector observes; nil if the
-// model has none.
-func Watched(m *policy.Model, response *codec.Response) ([]Row, error) {
+// Watched returns the rows that the drift detector of the plan's model observes;
+// nil if it has none.
+func Watched(plan *policy.Plan, response *codec.Response) ([]Row, error) {
+	m := plan.Model
 	if m.Drift == nil {
 		return nil, nil
 	}
-	out := output(response, m.Drift.Output)
-	if out == nil {
-		return nil, fmt.Errorf("output %q is missing", m.Drift.Output)
+	out, err := output(plan, response, m.Drift.Output)
+	if err != nil {
+		return nil, err
 	}
 	return Rows(m.Outputs[m.Drift.Output], out)
 }
 
-func output(response *codec.Response, name string) *tensor.Tensor {
+// output finds an output that holds an answer to every row of the request: one of
+// fewer rows, or of none, would pass every check.
+func output(plan *policy.Plan, response *codec.Response, name string) (*tensor.Tensor, error) {
 	for i := range response.Outputs {
-		if response.Outputs[i].Name == name {
-			return &response.Outputs[i]
+		out := &response.Outputs[i]
+		switch {
+		case out.Name != name:
+		case plan.Batch > 0 && (len(out.Shape) == 0 || out.Shape[0] != plan.Batch):
+			return nil, fmt.Errorf("output %q of shape %v answers a batch of %d", name, out.Shape, plan.Batch)
+		default:
+			return out, nil
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("output %q is missing", name)
 }
 
 // probabilitySlack is how far the sum of a row may be from 1: FP16 softmax over

@@ -96,6 +96,15 @@ func (s *Signature) MatchRequest(r *Request) error {
 	return nil
 }
 
+// Batch is the batch size of a request that matches the signature; 0 if the model
+// does not batch.
+func (s *Signature) Batch(r *Request) int64 {
+	if s.MaxBatchSize == 0 || len(r.Inputs) == 0 || len(r.Inputs[0].Shape) == 0 {
+		return 0
+	}
+	return r.Inputs[0].Shape[0]
+}
+
 // MatchResponse checks that a response holds exactly the named outputs, or only
 // known ones if all were asked for, each as the signature says. The error is a
 // *Refusal with ResponseMalformed.

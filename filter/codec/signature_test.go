@@ -68,3 +68,15 @@ func TestMatchResponse(t *testing.T) {
 		t.Error("the same output twice was let through")
 	}
 }
+
+func TestBatch(t *testing.T) {
+	r := &Request{Inputs: []Input{input("A", tensor.FP32, 3, 2)}}
+	if got := spec().Batch(r); got != 3 {
+		t.Errorf("batch of %d, want 3", got)
+	}
+	unbatched := spec()
+	unbatched.MaxBatchSize = 0
+	if got := unbatched.Batch(r); got != 0 {
+		t.Errorf("batch of %d without batches", got)
+	}
+}

@@ -20,6 +20,7 @@ type Plan struct {
 	Model     *Model
 	Signature *codec.Signature
 	Parts     []Part
+	Batch     int64    // size of the request's batch; 0 if the model does not batch
 	Outputs   []string // empty: all that the model gives
 	Findings  []Finding
 }
@@ -31,7 +32,7 @@ type Plan struct {
 // policy checks or watches, in the server's order, so that a client cannot hide
 // an output from the checks by not asking for it.
 func (m *Model) Plan(request *codec.Request, signature *codec.Signature) *Plan {
-	plan := &Plan{Model: m, Signature: signature}
+	plan := &Plan{Model: m, Signature: signature, Batch: signature.Batch(request)}
 	for i := range request.Inputs {
 		in := &request.Inputs[i]
 		rule := m.Inputs[in.Name]

@@ -77,8 +77,11 @@ func signature() *codec.Signature {
 
 func TestPlanAsksForWhatIsChecked(t *testing.T) {
 	m := &Model{Inputs: map[string]Input{"IMAGE": {Kind: Image}}, Checks: []Check{{Output: "SCORES", Finite: true}}}
-	r := &codec.Request{Outputs: []codec.Output{{Name: "LABEL"}}, Inputs: []codec.Input{{Tensor: tensor.Tensor{Name: "IMAGE"}}}}
+	r := &codec.Request{Outputs: []codec.Output{{Name: "LABEL"}}, Inputs: []codec.Input{{Tensor: tensor.Tensor{Name: "IMAGE", Shape: []int64{3, 1}}}}}
 	plan := m.Plan(r, signature())
+	if plan.Batch != 3 {
+		t.Errorf("a batch of %d, want 3", plan.Batch)
+	}
 	if len(plan.Outputs) != 2 || plan.Outputs[0] != "SCORES" || plan.Outputs[1] != "LABEL" {
 		t.Errorf("outputs asked for: %v, want SCORES and LABEL", plan.Outputs)
 	}
