@@ -118,13 +118,17 @@ func (x *exchange) onRequestBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingRe
 		return nil, x.unexpected("request body")
 	}
 	x.phase = responseHead
-	size := int64(len(b.GetBody()))
-	x.shrink(size)
 	answer := x.tx.RequestBody(b.GetBody())
 	// Inflated, in binary form or sanitised, a request may be larger than it came.
-	if m := answer.Message; m != nil && !x.grow(int64(len(m.Body))) {
-		answer = x.tx.Refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
+	// What is too much is given back last, or those who wait would take it.
+	size := int64(max(len(b.GetBody()), minBodyBytes))
+	if m := answer.Message; m != nil {
+		size = max(size, int64(len(m.Body)))
+		if !x.grow(size) {
+			answer = x.tx.Refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
+		}
 	}
+	x.shrink(size)
 	return x.build(onRequestBodies, answer), nil
 }
 

@@ -1,8 +1,6 @@
 package extproc
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -366,74 +364,6 @@ func TestLocalReplyOfAnUnseenRequestPasses(t *testing.T) {
 	e, err := run(newServer(t), io.EOF, responseHeaders("400", "http1.codec_error", true))
 	if err != nil || last(t, e).GetResponseHeaders() == nil {
 		t.Errorf("%v %v, want it passed", last(t, e), err)
-	}
-}
-
-func TestTooMuchInFlight(t *testing.T) {
-	s := newServer(t)
-	hold := &exchange{server: s, ctx: context.Background()}
-	if !hold.reserve(4 << 20) {
-		t.Fatal("the first reservation failed")
-	}
-	e, _ := run(s, io.EOF, inferHeaders(buffered))
-	if got := refusalOf(last(t, e)); got != "overloaded" {
-		t.Errorf("refused with %q, want overloaded", got)
-	}
-	hold.release()
-	if e, _ := run(s, io.EOF, inferHeaders(buffered)); last(t, e).GetRequestHeaders() == nil {
-		t.Errorf("after the release: %v", last(t, e))
-	}
-}
-
-// A body that inflates is held as what it is, not as what it came as.
-func TestInflatedBodyIsReserved(t *testing.T) {
-	s := newServer(t)
-	var body bytes.Buffer
-	w := gzip.NewWriter(&body)
-	noise := make([]byte, 10<<10) // keeps the ratio below the limit
-	rand.NewChaCha8([32]byte{}).Read(noise)
-	fmt.Fprintf(w, `{"inputs":[{"name":"T","shape":[1],"datatype":"BYTES","data":["%x%s"]}]}`, noise, strings.Repeat("a", 900<<10))
-	w.Close()
-	messages := []message{inferHeaders(buffered, "content-encoding", "gzip", "content-length", strconv.Itoa(body.Len())),
-		requestBodyOf(body.String(), true)}
-	held := func(*envoy) *extprocv3.ProcessingRequest {
-		if _, got := s.InFlight(); got < 900<<10*memoryFactor {
-			t.Errorf("%d bytes reserved for a body of 900 KiB", got)
-		}
-		return &extprocv3.ProcessingRequest{}
-	}
-	if e, _ := run(s, io.EOF, append(messages, held)...); last(t, e).GetRequestBody() == nil {
-		t.Fatalf("%v", last(t, e))
-	}
-	hold := &exchange{server: s, ctx: context.Background()}
-	if !hold.reserve(3 << 20) {
-		t.Fatal("the first reservation failed")
-	}
-	small := &exchange{server: s, ctx: context.Background()}
-	if !small.reserve(512 << 10) {
-		t.Fatal("the second reservation failed")
-	}
-	if e, _ := run(s, io.EOF, messages...); refusalOf(last(t, e)) != "overloaded" {
-		t.Errorf("%v, want it refused: there is no room for what it holds", last(t, e))
-	}
-	hold.release()
-	small.release()
-	if _, got := s.InFlight(); got != 0 {
-		t.Errorf("%d bytes stay reserved", got)
-	}
-}
-
-// The last bytes go to a request, and then to its answer, whatever their sizes.
-func TestAnswerTakesTheBytesOfItsRequest(t *testing.T) {
-	s := newServer(t)
-	hold := &exchange{server: s, ctx: context.Background()}
-	if !hold.reserve(3 << 20) {
-		t.Fatal("the first reservation failed")
-	}
-	defer hold.release()
-	e, err := run(s, io.EOF, inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), serverAnswer(""))
-	if err != nil || last(t, e).GetResponseBody() == nil {
-		t.Errorf("%v, %v", last(t, e), err)
 	}
 }
 

@@ -42,6 +42,10 @@ type Limits struct {
 // a body while it receives it and 4.1 times while a replacement goes back.
 const memoryFactor = 4
 
+// minBodyBytes is reserved for every body: a small one may become this large on
+// its way without asking for more, which under pressure would be refused.
+const minBodyBytes = 64 << 10
+
 // Server is the ext_proc service. It is safe for concurrent use.
 type Server struct {
 	extprocv3.UnimplementedExternalProcessorServer
@@ -121,7 +125,7 @@ func (x *exchange) ended(err error) error {
 // reserve takes the bytes of one body out of what may be in flight, before Envoy
 // is told to send it. It returns false when they cannot be had in time.
 func (x *exchange) reserve(body int64) bool {
-	n := min(body*memoryFactor, x.server.limits.MaxBytesInFlight)
+	n := min(max(body, minBodyBytes)*memoryFactor, x.server.limits.MaxBytesInFlight)
 	ctx, cancel := context.WithTimeout(x.ctx, x.server.limits.AdmissionTimeout)
 	defer cancel()
 	if x.server.bytes.Acquire(ctx, n) != nil {
