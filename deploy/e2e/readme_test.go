@@ -31,7 +31,8 @@ func TestReadmeSteps(t *testing.T) {
 	dir := t.TempDir()
 	addresses := strings.NewReplacer(
 		"unix:///run/weir/extproc.sock", "unix://"+filepath.Join(dir, "s.sock")+"\npublic: \""+public+"\"\ncontrol: \""+control+"\"",
-		"127.0.0.1:8000", triton.HTTP, "0.0.0.0:8080", front+" --admin "+admin)
+		"127.0.0.1:8000", triton.HTTP, "0.0.0.0:8080", front+" --admin "+admin,
+		"envoy -c", "envoy --use-dynamic-base-id -c") // beside other Envoys of this machine
 
 	config := block(t, section, "yaml weir.yaml")
 	if err := os.WriteFile(filepath.Join(dir, "weir.yaml"), []byte(addresses.Replace(config)), 0o644); err != nil {

@@ -22,29 +22,39 @@ func floor(confidence float64) string {
 	return probeConfig("", fmt.Sprintf("{name: floor, output: SCORES, min_confidence: %v}", confidence))
 }
 
-func TestReload(t *testing.T) {
+// write changes the configuration without a word to Weir.
+func (s *stack) write(t *testing.T, config string) {
+	t.Helper()
+	if err := s.weir.WriteConfig(s.opts.upstream, config); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// passes reports whether the policy in force lets an answer of 0.5 through.
+func (s *stack) passes(t *testing.T) bool { return s.post(t, probeInfer, good).status == http.StatusOK }
+
+// reloads returns what the metrics say of reloads.
+func (s *stack) reloads(t *testing.T) (ok, failed, last float64) {
+	return s.metric(t, `weir_config_reload_total{outcome="success"}`), s.metric(t, `weir_config_reload_total{outcome="failure"}`),
+		s.metric(t, "weir_config_last_reload_successful")
+}
+
+// unsure is a stack whose model answers with a confidence of 0.5.
+func unsure(t *testing.T, confidence float64) *stack {
 	server := newModelServer(t)
 	server.reply(answerScores(0.5, 0.25, 0.25))
-	s := private(t, stackOptions{upstream: server.addr(), config: floor(0.9)}).ready(t)
-	write := func(config string) {
-		t.Helper()
-		if err := s.weir.WriteConfig(s.opts.upstream, config); err != nil {
-			t.Fatal(err)
-		}
-	}
-	passes := func() bool { return s.post(t, probeInfer, good).status == http.StatusOK }
-	outcome := func() (ok, failed, last float64) {
-		return s.metric(t, `weir_config_reload_total{outcome="success"}`), s.metric(t, `weir_config_reload_total{outcome="failure"}`),
-			s.metric(t, "weir_config_last_reload_successful")
-	}
-	if passes() {
+	return private(t, stackOptions{upstream: server.addr(), config: floor(confidence)}).ready(t)
+}
+
+func TestReload(t *testing.T) {
+	s := unsure(t, 0.9)
+	if s.passes(t) {
 		t.Fatal("the first policy is not in force")
 	}
-
 	t.Run("a change of the file", func(t *testing.T) {
-		write(floor(0.4))
-		eventually(t, "the new policy", passes)
-		if _, _, last := outcome(); last != 1 {
+		s.write(t, floor(0.4))
+		eventually(t, "the new policy", func() bool { return s.passes(t) })
+		if _, _, last := s.reloads(t); last != 1 {
 			t.Error("the metric says that the reload failed")
 		}
 		log, err := os.ReadFile(s.weir.LogPath)
@@ -52,37 +62,17 @@ func TestReload(t *testing.T) {
 			t.Errorf("the log does not say what changed: %s", log)
 		}
 	})
-	t.Run("a bad file changes nothing", func(t *testing.T) {
-		_, before, _ := outcome()
-		write(strings.Replace(floor(0.9), "min_confidence", "min_confidense", 1))
-		status, err := s.weir.Reload(t.Context())
-		if err != nil || status != http.StatusUnprocessableEntity {
-			t.Errorf("POST /-/reload: %d, %v", status, err)
-		}
-		if _, failed, last := outcome(); failed <= before || last != 0 {
-			t.Errorf("metrics: %v failed before, %v now, last %v", before, failed, last)
-		}
-		if !passes() {
-			t.Error("the old policy is no longer in force")
-		}
-	})
-	t.Run("what needs a restart", func(t *testing.T) {
-		write("limits: {max_body_bytes: 1MiB}\n" + floor(0.4))
-		if status, err := s.weir.Reload(t.Context()); err != nil || status != http.StatusUnprocessableEntity || !passes() {
-			t.Errorf("POST /-/reload: %d, %v", status, err)
-		}
-	})
-	t.Run("SIGHUP after a bad file", func(t *testing.T) {
-		write(floor(0.9))
+	t.Run("SIGHUP", func(t *testing.T) {
+		s.write(t, floor(0.9))
 		s.signal(t, syscall.SIGHUP)
-		eventually(t, "the policy of before", func() bool { return !passes() })
-		if _, _, last := outcome(); last != 1 {
+		eventually(t, "the policy of before", func() bool { return !s.passes(t) })
+		if _, _, last := s.reloads(t); last != 1 {
 			t.Error("the metric says that the reload failed")
 		}
 	})
 	t.Run("POST", func(t *testing.T) {
 		s.use(t, floor(0.4))
-		if !passes() {
+		if !s.passes(t) {
 			t.Error("the new policy is not in force when POST /-/reload has answered")
 		}
 	})
@@ -101,14 +91,46 @@ func TestReload(t *testing.T) {
 			t.Errorf("status %d", response.StatusCode)
 		}
 	})
+}
+
+func TestReloadThatFailsChangesNothing(t *testing.T) {
+	s := unsure(t, 0.4)
+	t.Run("a bad file", func(t *testing.T) {
+		_, before, _ := s.reloads(t)
+		s.write(t, strings.Replace(floor(0.9), "min_confidence", "min_confidense", 1))
+		status, err := s.weir.Reload(t.Context())
+		if err != nil || status != http.StatusUnprocessableEntity {
+			t.Errorf("POST /-/reload: %d, %v", status, err)
+		}
+		if _, failed, last := s.reloads(t); failed <= before || last != 0 {
+			t.Errorf("metrics: %v failed before, %v now, last %v", before, failed, last)
+		}
+		if !s.passes(t) {
+			t.Error("the old policy is no longer in force")
+		}
+	})
+	t.Run("what needs a restart", func(t *testing.T) {
+		s.write(t, "limits: {max_body_bytes: 1MiB}\n"+floor(0.4))
+		if status, err := s.weir.Reload(t.Context()); err != nil || status != http.StatusUnprocessableEntity || !s.passes(t) {
+			t.Errorf("POST /-/reload: %d, %v", status, err)
+		}
+	})
 	t.Run("a file that is gone", func(t *testing.T) {
 		if err := os.Remove(s.weir.Config); err != nil {
 			t.Fatal(err)
 		}
-		if status, err := s.weir.Reload(t.Context()); err != nil || status != http.StatusUnprocessableEntity || !passes() {
+		if status, err := s.weir.Reload(t.Context()); err != nil || status != http.StatusUnprocessableEntity || !s.passes(t) {
 			t.Errorf("POST /-/reload: %d, %v", status, err)
 		}
-		write(floor(0.4))
+		s.write(t, floor(0.4))
+	})
+	t.Run("SIGHUP afterwards", func(t *testing.T) {
+		s.write(t, floor(0.9))
+		s.signal(t, syscall.SIGHUP)
+		eventually(t, "the new policy", func() bool { return !s.passes(t) })
+		if _, _, last := s.reloads(t); last != 1 {
+			t.Error("the metric says that the reload failed")
+		}
 	})
 }
 
