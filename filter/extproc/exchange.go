@@ -37,6 +37,7 @@ type exchange struct {
 	phase    phase
 	modes    *extprocv3.ProtocolConfiguration
 	reserved int64
+	awaited  int64 // of reserved, while a large body has not come
 	request  codec.Headers
 	response codec.Headers
 	status   int
@@ -106,7 +107,7 @@ func (x *exchange) admit(answer filter.Answer) filter.Answer {
 	} else if lines > 1 {
 		return x.tx.Refuse(codec.Refuse(codec.HeaderDuplicate, "content-length came twice"))
 	}
-	if !x.reserve(size) {
+	if !x.await(size) || !x.reserve(size) {
 		return x.tx.Refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
 	}
 	return answer
@@ -118,6 +119,7 @@ func (x *exchange) onRequestBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingRe
 		return nil, x.unexpected("request body")
 	}
 	x.phase = responseHead
+	x.arrived()
 	answer := x.tx.RequestBody(b.GetBody())
 	// Inflated, in binary form or sanitised, a request may be larger than it came.
 	// What is too much is given back last, or those who wait would take it.

@@ -118,3 +118,50 @@ func TestAnswerTakesTheBytesOfItsRequest(t *testing.T) {
 		t.Errorf("%v, %v", last(t, e), err)
 	}
 }
+
+// Clients that announce as much as they may, and do not send it, leave room for
+// small requests.
+func TestSlowBodiesLeaveRoom(t *testing.T) {
+	s := newServer(t)
+	small := inferHeaders(buffered, "content-length", strconv.Itoa(len(ask)))
+	var slow func(n int) message // opens n more exchanges that stay at their heads
+	slow = func(n int) message {
+		return func(*envoy) *extprocv3.ProcessingRequest {
+			if n > 0 {
+				_, _ = run(s, io.EOF, inferHeaders(buffered), slow(n-1)) // an error: the stream ends there
+				return &extprocv3.ProcessingRequest{}
+			}
+			if e, _ := run(s, io.EOF, small, requestBodyOf(ask, true)); last(t, e).GetRequestBody() == nil {
+				t.Errorf("a small request beside slow ones: %v", last(t, e))
+			}
+			if e, _ := run(s, io.EOF, inferHeaders(buffered)); refusalOf(last(t, e)) != "overloaded" {
+				t.Errorf("a large request beside slow ones: %v", last(t, e))
+			}
+			return &extprocv3.ProcessingRequest{}
+		}
+	}
+	_, _ = run(s, io.EOF, slow(16))
+	if _, bytes := s.InFlight(); bytes != 0 || !s.awaited.TryAcquire(s.limits.MaxBytesInFlight/awaitedPart) {
+		t.Errorf("%d bytes stay reserved, or a place stays taken", bytes)
+	}
+}
+
+// A large body that has come makes place for the next.
+func TestArrivedBodyMakesPlace(t *testing.T) {
+	s := newServer(t)
+	other := &exchange{server: s, ctx: context.Background()}
+	if e, _ := run(s, io.EOF, inferHeaders(buffered), func(*envoy) *extprocv3.ProcessingRequest {
+		if other.await(4 << 20) {
+			t.Error("all places, while a large body has not come")
+		}
+		return requestBodyOf(ask, true)(nil)
+	}, func(*envoy) *extprocv3.ProcessingRequest {
+		if !other.await(4 << 20) {
+			t.Error("no place after the body has come")
+		}
+		return &extprocv3.ProcessingRequest{}
+	}); last(t, e).GetRequestBody() == nil {
+		t.Errorf("%v", last(t, e))
+	}
+	other.arrived()
+}

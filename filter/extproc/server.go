@@ -46,12 +46,21 @@ const memoryFactor = 4
 // its way without asking for more, which under pressure would be refused.
 const minBodyBytes = 64 << 10
 
+// Large bodies that have not come hold at most one part of what may be in flight:
+// a few clients that announce much and send it slowly, or never, do not keep out
+// those with small requests. Small is what takes a largePart of it or less.
+const (
+	awaitedPart = 2
+	largePart   = 64
+)
+
 // Server is the ext_proc service. It is safe for concurrent use.
 type Server struct {
 	extprocv3.UnimplementedExternalProcessorServer
 	filter   *filter.Filter
 	limits   Limits
 	bytes    *semaphore.Weighted
+	awaited  *semaphore.Weighted // the part of bytes that large bodies take before they come
 	log      *slog.Logger
 	streams  atomic.Int64
 	reserved atomic.Int64
@@ -59,7 +68,8 @@ type Server struct {
 
 // New returns a server whose exchanges go through f.
 func New(f *filter.Filter, limits Limits, log *slog.Logger) *Server {
-	return &Server{filter: f, limits: limits, log: log, bytes: semaphore.NewWeighted(limits.MaxBytesInFlight)}
+	return &Server{filter: f, limits: limits, log: log, bytes: semaphore.NewWeighted(limits.MaxBytesInFlight),
+		awaited: semaphore.NewWeighted(limits.MaxBytesInFlight / awaitedPart)}
 }
 
 // InFlight returns the number of open streams and the bytes reserved for bodies.
@@ -136,6 +146,29 @@ func (x *exchange) reserve(body int64) bool {
 	return true
 }
 
+// await takes the place of a body among those that have not come, if it is large.
+// It returns false when there is none in time.
+func (x *exchange) await(body int64) bool {
+	most := x.server.limits.MaxBytesInFlight
+	if body*memoryFactor <= most/largePart {
+		return true
+	}
+	n := min(body*memoryFactor, most/awaitedPart)
+	ctx, cancel := context.WithTimeout(x.ctx, x.server.limits.AdmissionTimeout)
+	defer cancel()
+	if x.server.awaited.Acquire(ctx, n) != nil {
+		return false
+	}
+	x.awaited = n
+	return true
+}
+
+// arrived gives the place of a body that has come to others.
+func (x *exchange) arrived() {
+	x.server.awaited.Release(x.awaited)
+	x.awaited = 0
+}
+
 // grow reserves what a body takes beyond what was reserved, if it can be had at
 // once: who holds some does not wait for more.
 func (x *exchange) grow(body int64) bool {
@@ -163,6 +196,7 @@ func (x *exchange) shrink(body int64) {
 func (x *exchange) release() { x.shrink(0) }
 
 func (x *exchange) close(err error) {
+	x.arrived()
 	x.release()
 	if x.tx != nil {
 		if x.phase == final {
