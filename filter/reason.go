@@ -23,6 +23,7 @@ const (
 	UpstreamMissing    Reason = "upstream_unreachable"
 	Overloaded         Reason = "overloaded"
 	DeadlineExceeded   Reason = "deadline_exceeded"
+	BodyTimeout        Reason = "body_timeout"
 	InternalError      Reason = "internal_error"
 	ProxyModeUnsafe    Reason = "proxy_mode_unsafe"
 	ResponseUnexpected Reason = "response_unexpected"
@@ -114,6 +115,7 @@ var statuses = map[Reason]Status{
 	UpstreamMissing:    {blocked, codes.FailedPrecondition, "the model server cannot be reached", "Envoy found no answer upstream."},
 	Overloaded:         {busy, codes.ResourceExhausted, "too much work in flight", "limits.max_bytes_in_flight, limits.max_streams_in_flight."},
 	DeadlineExceeded:   {busy, codes.ResourceExhausted, "the deadline has passed", "limits.request_timeout."},
+	BodyTimeout:        {http.StatusRequestTimeout, codes.ResourceExhausted, "the body did not arrive in time", "limits.body_timeout."},
 	InternalError:      {http.StatusInternalServerError, codes.Internal, "internal error", "A fault of Weir's; the log has the stack."},
 	ProxyModeUnsafe:    {http.StatusInternalServerError, codes.FailedPrecondition, "the proxy is not set up safely", "Use the modes of `weir envoy-config`: BUFFERED both ways."},
 	ResponseUnexpected: {blocked, codes.FailedPrecondition, "an answer without a request that was seen", "The filter must see the request phase."},

@@ -210,6 +210,8 @@ func (t *Transaction) ResponseHead(status int, local, end bool) Answer {
 	switch {
 	case local && status == large:
 		return t.Refuse(codec.Refuse(codec.BodyTooLarge, "the body is larger than the proxy's limit"))
+	case local && status == http.StatusRequestTimeout:
+		return t.Refuse(&fault{BodyTimeout, "the proxy waited for the body in vain"})
 	case local:
 		return t.Refuse(&fault{UpstreamMissing, fmt.Sprintf("the proxy answered with status %d", status)})
 	case !t.forwarded:
@@ -317,6 +319,9 @@ func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error 
 		finding, ok := refused(err)
 		if !ok {
 			return err
+		}
+		if sanitize.Reason(finding.Reason).Limit() {
+			mode = policy.Enforce // shadow lets no value through that is over a limit
 		}
 		finding.Rule, finding.Part, finding.Mode = kind, in.Name, mode
 		finding.Detail = fmt.Sprintf("input %q: %s", in.Name, finding.Detail)

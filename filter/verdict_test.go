@@ -11,6 +11,7 @@ import (
 	"weir/filter"
 	"weir/filter/codec"
 	"weir/filter/policy"
+	"weir/sanitize"
 )
 
 // exchange runs a whole exchange whose answer has these rows of probabilities.
@@ -99,7 +100,7 @@ func TestShadowSendsCanonicalUnsanitisedValues(t *testing.T) {
 	}
 }
 
-func TestShadowStillRefusesWhatItCannotRead(t *testing.T) {
+func TestShadowStillParsesAndLimits(t *testing.T) {
 	r := newRig(t)
 	r.model.Mode = policy.Shadow
 	for body, want := range map[string]filter.Reason{
@@ -109,6 +110,9 @@ func TestShadowStillRefusesWhatItCannotRead(t *testing.T) {
 		request, _ := r.exchange(body, 1, 0.8, 0.1, 0.1)
 		wantRefusal(t, request, want)
 	}
+	r.model.Inputs["TEXT"] = policy.Input{Kind: policy.Text, Text: sanitize.TextOptions{MaxBytes: 1}}
+	request, _ := r.exchange(clean, 1, 0.8, 0.1, 0.1)
+	wantRefusal(t, request, "text_too_long")
 	delete(r.model.Inputs, "TEXT")
 	if request, _ := r.exchange(clean, 1, 0.8, 0.1, 0.1); request.Message == nil || request.Facts["shadow"] != "block" {
 		t.Errorf("an undeclared input in shadow mode: %+v, want it passed and recorded", request)
@@ -230,6 +234,10 @@ func TestLocalRepliesAreReshaped(t *testing.T) {
 	defer x.End(nil)
 	x.RequestHead(false)
 	wantRefusal(t, x.ResponseHead(413, true, false), "body_too_large")
+	z := r.begin("/v2/models/m/infer")
+	defer z.End(nil)
+	z.RequestHead(false)
+	wantRefusal(t, z.ResponseHead(408, true, false), filter.BodyTimeout)
 	y := r.begin("/v2/models/m/infer")
 	defer y.End(nil)
 	y.RequestHead(false)

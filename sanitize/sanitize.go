@@ -93,6 +93,16 @@ func Reasons() []Reason {
 		TensorDataType, TensorShape, TensorRange, TensorNotFinite, DeadlineExceeded, Panicked}
 }
 
+// Limit reports whether the reason is a limit of size or count, which holds
+// whatever else is switched off.
+func (r Reason) Limit() bool {
+	switch r {
+	case ImageTooLarge, ImageTooManyPixels, ImageTooManyFrames, ImageTooManySegments, TextTooLong:
+		return true
+	}
+	return false
+}
+
 // Refusal is the error of a value that is not let through.
 type Refusal struct {
 	Reason Reason

@@ -47,6 +47,7 @@ func envoyOptions(cfg *config.Config) envoy.Options {
 		OTLPEndpoint:     cfg.Telemetry.OTLPEndpoint,
 		MaxBodyBytes:     int64(cfg.Limits.MaxBodyBytes),
 		MaxResponseBytes: int64(cfg.Limits.MaxResponseBytes),
+		BodyTimeout:      cfg.Limits.BodyTimeout.Std(),
 		PhaseTimeout:     cfg.Limits.RequestTimeout.Std(),
 		MaxStreams:       uint32(cfg.Limits.MaxStreamsInFlight),
 	}

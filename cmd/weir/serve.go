@@ -87,7 +87,8 @@ func newDaemon(ctx context.Context, path string, cfg *config.Config, messages io
 		MaxBodyBytes:     int64(max(cfg.Limits.MaxBodyBytes, cfg.Limits.MaxResponseBytes)),
 		MaxBytesInFlight: int64(cfg.Limits.MaxBytesInFlight),
 		MaxStreams:       uint32(cfg.Limits.MaxStreamsInFlight),
-		AdmissionTimeout: cfg.Limits.AdmissionTimeout.Std(),
+		// Envoy's timer for a message runs meanwhile, and follows request_timeout.
+		AdmissionTimeout: min(cfg.Limits.AdmissionTimeout, cfg.Limits.RequestTimeout).Std(),
 	}, d.log)
 	d.reloader = newReloader(d)
 	d.loadState(cfg)

@@ -34,6 +34,7 @@ type Options struct {
 
 	MaxBodyBytes     int64         // of a request, as Weir's limit
 	MaxResponseBytes int64         // of a response
+	BodyTimeout      time.Duration // for the body of a request to arrive
 	PhaseTimeout     time.Duration // Weir's own deadline for one phase
 	UpstreamTimeout  time.Duration // for the model server's answer
 	MaxStreams       uint32        // exchanges in flight
@@ -62,7 +63,7 @@ func (o Options) Validate() error {
 	if o.MaxBodyBytes <= 0 || o.MaxResponseBytes <= 0 || o.bufferLimit() > math.MaxUint32 {
 		errs = append(errs, errors.New("body limits must be above zero and below 4 GiB"))
 	}
-	if o.PhaseTimeout <= 0 || o.UpstreamTimeout <= 0 || o.MaxStreams == 0 {
+	if o.BodyTimeout <= 0 || o.PhaseTimeout <= 0 || o.UpstreamTimeout <= 0 || o.MaxStreams == 0 {
 		errs = append(errs, errors.New("timeouts and stream limits must be above zero"))
 	}
 	return errors.Join(errs...)
@@ -103,7 +104,9 @@ func Bootstrap(o Options) ([]byte, error) {
 		"BufferBytes": o.bufferLimit(), "MaxStreams": o.MaxStreams,
 		"WindowBytes":     min(max(o.bufferLimit(), minWindow), maxWindow),
 		"ConnectionBytes": min(max(o.bufferLimit(), minConnectionWindow), maxWindow),
-		"MessageTimeout":  seconds(messageTimeout),
+		// The body comes after Weir has judged the head.
+		"RequestTimeout": seconds(messageTimeout + o.BodyTimeout),
+		"MessageTimeout": seconds(messageTimeout),
 		// Four messages may each take a phase; the rest is the model server's.
 		"RouteTimeout": seconds(4*messageTimeout + o.UpstreamTimeout),
 		"IdleTimeout":  seconds(4*messageTimeout + o.UpstreamTimeout + time.Second),

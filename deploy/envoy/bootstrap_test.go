@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func options() Options {
 	return Options{Listen: "0.0.0.0:8080", Admin: "127.0.0.1:9901", Socket: "unix:///run/weir/extproc.sock",
 		Upstream: "http://127.0.0.1:8000", OTLPEndpoint: "http://127.0.0.1:4317",
-		MaxBodyBytes: 64 << 20, MaxResponseBytes: 32 << 20, PhaseTimeout: 7 * time.Second,
+		MaxBodyBytes: 64 << 20, MaxResponseBytes: 32 << 20, BodyTimeout: 30 * time.Second, PhaseTimeout: 7 * time.Second,
 		UpstreamTimeout: time.Minute, MaxStreams: 256}
 }
 
@@ -57,9 +57,11 @@ func TestLimitsAgree(t *testing.T) {
 		"request_body_mode: BUFFERED",
 		"response_body_mode: BUFFERED",
 		"per_connection_buffer_limit_bytes: 67174400", // the larger body and 64 KiB
+		"request_timeout: 40s",                        // the head's 10 s and the body's 30 s
 		"message_timeout: 10s",                        // Weir's 7 s are 70 % of it
 		"timeout: 100s",                               // four messages and the model server
 		"disallow_is_error: true",
+		"idle_timeout: 60s", // silent connections do not use up those that there may be
 		"response_attributes: [response.code_details]",
 	} {
 		if !strings.Contains(string(got), want) {
@@ -76,18 +78,19 @@ func TestLimitsAgree(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	for name, change := range map[string]func(*Options){
-		"listen":         func(o *Options) { o.Listen = "localhost:8080" },
-		"admin":          func(o *Options) { o.Admin = "" },
-		"socket":         func(o *Options) { o.Socket = "tcp://1.2.3.4:5" },
-		"upstream":       func(o *Options) { o.Upstream = "https://127.0.0.1:8000" },
-		"upstream port":  func(o *Options) { o.Upstream = "http://127.0.0.1" },
-		"upstream path":  func(o *Options) { o.Upstream = "http://127.0.0.1:8000/x" },
-		"YAML in a host": func(o *Options) { o.Upstream = "http://a\"}:8000" },
-		"otlp":           func(o *Options) { o.OTLPEndpoint = "127.0.0.1:4317" },
-		"no body":        func(o *Options) { o.MaxBodyBytes = 0 },
-		"4 GiB":          func(o *Options) { o.MaxBodyBytes = 4 << 30 },
-		"no timeout":     func(o *Options) { o.PhaseTimeout = 0 },
-		"no streams":     func(o *Options) { o.MaxStreams = 0 },
+		"listen":          func(o *Options) { o.Listen = "localhost:8080" },
+		"admin":           func(o *Options) { o.Admin = "" },
+		"socket":          func(o *Options) { o.Socket = "tcp://1.2.3.4:5" },
+		"upstream":        func(o *Options) { o.Upstream = "https://127.0.0.1:8000" },
+		"upstream port":   func(o *Options) { o.Upstream = "http://127.0.0.1" },
+		"upstream path":   func(o *Options) { o.Upstream = "http://127.0.0.1:8000/x" },
+		"YAML in a host":  func(o *Options) { o.Upstream = "http://a\"}:8000" },
+		"otlp":            func(o *Options) { o.OTLPEndpoint = "127.0.0.1:4317" },
+		"no body":         func(o *Options) { o.MaxBodyBytes = 0 },
+		"4 GiB":           func(o *Options) { o.MaxBodyBytes = 4 << 30 },
+		"no timeout":      func(o *Options) { o.PhaseTimeout = 0 },
+		"no body timeout": func(o *Options) { o.BodyTimeout = 0 },
+		"no streams":      func(o *Options) { o.MaxStreams = 0 },
 	} {
 		o := options()
 		change(&o)

@@ -111,6 +111,9 @@ type Limits struct {
 	// AdmissionTimeout is how long an exchange waits for memory before it is
 	// refused. Default: 1s.
 	AdmissionTimeout Duration `yaml:"admission_timeout" max:"1h" reload:"restart"`
+	// BodyTimeout is how long the body of a request may take to arrive; Envoy holds
+	// it. The memory of the body is reserved for as long. Default: 30s.
+	BodyTimeout Duration `yaml:"body_timeout" max:"1h"`
 	// RequestTimeout is how long Weir may work on a request, and again on its
 	// response; the time in the model server is not counted. Envoy's own timer for
 	// each message is 10/7 of it. Default: 10s.
@@ -196,6 +199,7 @@ func Default() *Config {
 			MaxStreamsInFlight:    256,
 			MaxBytesInFlight:      1024 * mebibyte,
 			AdmissionTimeout:      second,
+			BodyTimeout:           30 * second,
 			RequestTimeout:        10 * second,
 		},
 		Telemetry: Telemetry{SampleRatio: 0.05},
