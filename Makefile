@@ -51,7 +51,7 @@ nightly: test ## everything, then each fuzz target for FUZZTIME (5m)
 	{ status=0; \
 	while read -r package name; do \
 		echo "fuzz $$package $$name"; \
-		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" || status=1; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" || status=1; \
 	done; \
 	exit $$status; }
 
