@@ -159,7 +159,8 @@ func (t *Transaction) facts(v policy.Verdict) map[string]string {
 
 func (t *Transaction) factsOf(verdict, reason string) map[string]string {
 	facts := map[string]string{"verdict": verdict, "decision_id": t.id}
-	for name, value := range map[string]string{"reason": reason, "model": t.model, "body_hash": t.bodyHash} {
+	for name, value := range map[string]string{
+		"reason": reason, "model": t.model, "path": t.route.Path, "body_hash": t.bodyHash} {
 		if value != "" {
 			facts[name] = value
 		}
@@ -176,8 +177,8 @@ func (t *Transaction) End(err error) {
 	if t.runtime != nil {
 		t.outcome.PolicyRevision = t.runtime.Digest
 	}
-	if t.plan != nil && t.plan.Model.Drift != nil && t.plan.Model.Drift.Baseline != nil {
-		t.outcome.BaselineID = t.plan.Model.Drift.Baseline.Digest()
+	if t.plan != nil && t.plan.Model.Drift != nil {
+		t.outcome.BaselineID = t.plan.Model.Drift.Digest
 	}
 	t.span.End(t.outcome)
 }

@@ -21,7 +21,7 @@ func TestOutcomeTellsTheDetail(t *testing.T) {
 		want   map[string]any
 	}{
 		"refused": {body: `{"inputs":[`,
-			want: map[string]any{"msg": "refused", "reason": "json_malformed", "model": "_unknown", "detail": "expected a tensor at byte 11"}},
+			want: map[string]any{"msg": "refused", "reason": "json_malformed", "model": "m*", "detail": "expected a tensor at byte 11"}},
 		"refused, the client reads a fixed sentence": {change: func(m *policy.Model) { delete(m.Inputs, "TEXT") }, body: clean,
 			want: map[string]any{"msg": "refused", "reason": "input_undeclared", "model": "m*", "detail": `input "TEXT" is not declared`}},
 		"refused by a sanitiser": {body: `{"inputs":[{"name":"TEXT","shape":[1],"datatype":"BYTES","data":["a\u202eb"]}]}`,

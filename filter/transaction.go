@@ -68,24 +68,25 @@ func (t *Transaction) RequestHead(end bool) Answer {
 		return t.Refuse(&fault{UpstreamNotReady, "no configuration is in use yet"})
 	case t.route.Operation == codec.Deny:
 		return t.Refuse(codec.Refuse(t.route.Reason, "%s", Reason(t.route.Reason).Status().Sentence))
-	case t.Infers():
-		if end {
-			return t.Refuse(codec.Refuse(codec.BodyMissing, "an inference needs a body"))
-		}
-		return Answer{Path: t.route.Path}
-	case !end:
+	case t.Infers() && end:
+		return t.Refuse(codec.Refuse(codec.BodyMissing, "an inference needs a body"))
+	case !t.Infers() && !end:
 		return t.Refuse(codec.Refuse(codec.HeaderInvalid, "this endpoint takes no body"))
 	}
-	if err := t.admitQuestion(); err != nil {
+	if err := t.admit(); err != nil {
 		return t.Refuse(err)
+	}
+	if t.Infers() {
+		return Answer{Path: t.route.Path}
 	}
 	t.forwarded = true
 	return Answer{Pass: true, Path: t.route.Path}
 }
 
-// admitQuestion judges a request about health or metadata: it may be about models
-// of the policy only, and none is ready whose inferences would be refused.
-func (t *Transaction) admitQuestion() error {
+// admit judges what a request asks for by its route alone, so that none about a
+// model without rules costs the memory of its body. No model is ready whose
+// inferences would be refused.
+func (t *Transaction) admit() error {
 	if t.route.Model != "" {
 		if _, err := t.rules(t.route.Model, t.route.Version); err != nil {
 			return err

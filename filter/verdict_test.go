@@ -92,7 +92,7 @@ func TestShadowSendsCanonicalUnsanitisedValues(t *testing.T) {
 	if !bytes.HasSuffix(request.Message.Body, []byte("a\u200bb")) {
 		t.Errorf("shadow changed the text: %q", request.Message.Body)
 	}
-	if request.Facts["shadow"] != "sanitize" || request.Facts["verdict"] != "allow" {
+	if request.Facts["shadow"] != "sanitize" || request.Facts["verdict"] != "pass" {
 		t.Errorf("facts %v, want what enforce would have done", request.Facts)
 	}
 	if response.Message == nil || response.Facts["shadow"] != "sanitize" {

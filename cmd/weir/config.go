@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
 
 	"weir/filter"
 )
@@ -29,7 +32,7 @@ func newConfigReasons() *cobra.Command {
 		fmt.Fprintln(w, "REASON\tHTTP\tGRPC\tHINT")
 		for _, r := range filter.Reasons() {
 			s := r.Status()
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", r, s.HTTP, s.GRPC, s.Hint)
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", r, s.HTTP, grpcName(s.GRPC), s.Hint)
 		}
 		_ = w.Flush() // run sees a failed standard output
 		return nil
@@ -48,6 +51,14 @@ func reasonsJSON(c *cobra.Command) {
 	encoder := jsonLines(c.OutOrStdout())
 	for _, r := range filter.Reasons() {
 		s := r.Status()
-		_ = encoder.Encode(row{r, s.HTTP, s.GRPC.String(), s.Sentence, s.Hint}) // run sees a failed standard output
+		_ = encoder.Encode(row{r, s.HTTP, grpcName(s.GRPC), s.Sentence, s.Hint}) // run sees a failed standard output
 	}
 }
+
+// grpcName is the name of a code in the gRPC specification: INVALID_ARGUMENT for
+// what Go calls InvalidArgument.
+func grpcName(c codes.Code) string {
+	return strings.ToUpper(wordStart.ReplaceAllString(c.String(), "${1}_${2}"))
+}
+
+var wordStart = regexp.MustCompile(`([a-z])([A-Z])`)

@@ -206,18 +206,18 @@ func TestVerdictsOnAnswers(t *testing.T) {
 		verdict string // in the access log
 		shadow  string
 	}{
-		{"sure", probeConfig("", check("")), sure, 200, "", "", "allow", ""},
+		{"sure", probeConfig("", check("")), sure, 200, "", "", "pass", ""},
 		{"block is the default", probeConfig("", check("")), unsure, 502, "block", "low_confidence", "block", ""},
 		{"flag", probeConfig("", check(", action: flag")), unsure, 200, "flag", "low_confidence", "flag", ""},
 		{"no probabilities", probeConfig("", check(", action: flag")), answerScores(5, 5, 5), 502, "block", "output_unreadable", "block", ""},
 		{"not finite", probeConfig("", finite), answerScores(0.5, nan, 0.5), 502, "block", "output_not_finite", "block", ""},
-		{"a check in shadow", probeConfig("", check(", mode: shadow")), unsure, 200, "", "", "allow", "block"},
-		{"a check that is off", probeConfig("", check(", mode: off")), unsure, 200, "", "", "allow", ""},
-		{"the file in shadow", probeConfig(file("shadow"), check("")), unsure, 200, "", "", "allow", "block"},
+		{"a check in shadow", probeConfig("", check(", mode: shadow")), unsure, 200, "", "", "pass", "block"},
+		{"a check that is off", probeConfig("", check(", mode: off")), unsure, 200, "", "", "pass", ""},
+		{"the file in shadow", probeConfig(file("shadow"), check("")), unsure, 200, "", "", "pass", "block"},
 		{"the file in shadow, the check not", probeConfig(file("shadow"), check(", mode: enforce")), unsure, 502, "block", "low_confidence", "block", ""},
-		{"the file off", probeConfig(file("off"), check("")), unsure, 200, "", "", "allow", ""},
+		{"the file off", probeConfig(file("off"), check("")), unsure, 200, "", "", "pass", ""},
 		{"the file off, the check not", probeConfig(file("off"), check(", mode: enforce")), unsure, 502, "block", "low_confidence", "block", ""},
-		{"the file off, the check in shadow", probeConfig(file("off"), check(", mode: shadow")), unsure, 200, "", "", "allow", "block"},
+		{"the file off, the check in shadow", probeConfig(file("off"), check(", mode: shadow")), unsure, 200, "", "", "pass", "block"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -185,8 +185,11 @@ func (v *compiler) drift(at string, m *Model) *policy.Drift {
 	if err == nil {
 		err = monitor.ModelConfig{Baseline: b, Settings: monitor.DefaultSettings()}.Validate()
 	}
-	v.valid(at+".baseline", err)
-	d.Baseline, d.File = b, path.Base(string(m.Drift.Baseline))
+	if err != nil {
+		v.fail(at+".baseline", "%v", err)
+		return d
+	}
+	d.Baseline, d.Digest, d.File = b, b.Digest(), path.Base(string(m.Drift.Baseline))
 	return d
 }
 

@@ -32,7 +32,7 @@ const (
 	Allow               // nothing found
 )
 
-var actionNames = [...]string{"block", "flag", "sanitize", "allow"}
+var actionNames = [...]string{"block", "flag", "sanitize", "pass"}
 
 // String returns the action's name in headers, metrics and logs.
 func (a Action) String() string { return actionNames[min(int(a), len(actionNames)-1)] }

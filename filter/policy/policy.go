@@ -81,6 +81,7 @@ type Check struct {
 type Drift struct {
 	Output   string // the output that holds the class probabilities
 	Baseline *baseline.Baseline
+	Digest   string // of the baseline
 	File     string // where the baseline came from, for logs; "" without one
 	Settings monitor.Settings
 }
