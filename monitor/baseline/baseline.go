@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -30,9 +29,13 @@ type Feature struct {
 	Kind Kind   `json:"kind"`
 	// Edges are the upper ends of all numeric bins but the last, rising.
 	Edges []float64 `json:"edges,omitempty"`
-	// Categories has the members of each bin but "other".
-	Categories [][]string `json:"categories,omitempty"`
-	// Counts has the samples of each bin: one more than Edges or Categories.
+	// Categories are those with a bin of their own.
+	Categories []string `json:"categories,omitempty"`
+	// OtherBuckets is the number of bins, one at least, that all other categories
+	// are hashed into. A numeric feature has none.
+	OtherBuckets int `json:"other_buckets,omitempty"`
+	// Counts has the samples of each bin: of numbers one more than Edges, of
+	// categories those of Categories and then those of the OtherBuckets.
 	Counts []int64 `json:"counts"`
 	// Missing is the number of samples without a value.
 	Missing int64 `json:"missing"`
@@ -49,21 +52,20 @@ func (f *Feature) Count(i int) int64 {
 	return f.Counts[i]
 }
 
-// Label names bin i for people, such as "(0.91, 0.95]" or "stop".
+// Label names bin i for people, such as "(0.91, 0.95]", "stop" or
+// "other 2/6".
 func (f *Feature) Label(i int) string {
 	switch {
 	case i == len(f.Counts):
 		return missingLabel
 	case f.Kind == Numeric:
 		return numericLabel(f.Edges, i)
-	case i == len(f.Categories):
+	case i < len(f.Categories):
+		return f.Categories[i]
+	case f.OtherBuckets == 1:
 		return otherLabel
 	}
-	members := f.Categories[i]
-	if len(members) == 1 {
-		return members[0]
-	}
-	return fmt.Sprintf("%s to %s (%d categories)", members[0], members[len(members)-1], len(members))
+	return fmt.Sprintf("%s %d/%d", otherLabel, i-len(f.Categories)+1, f.OtherBuckets)
 }
 
 // numericLabel shows six digits of an edge; the file has all of them. Edges next
@@ -137,7 +139,7 @@ func (b *Baseline) Validate() error {
 }
 
 func tooFew(n int64) error {
-	return fmt.Errorf("%d samples are too few for a baseline, which needs %d and should have 10000", n, MinSamples)
+	return fmt.Errorf("%d samples are too few for a baseline, which needs %d and should have %d", n, MinSamples, AdvisedSamples)
 }
 
 func (f *Feature) validate(samples int64) error {
@@ -166,7 +168,7 @@ func (f *Feature) validate(samples int64) error {
 const maxBins = int(1/MinShare) + 2
 
 func (f *Feature) validateEdges() error {
-	if len(f.Categories) > 0 {
+	if len(f.Categories) > 0 || f.OtherBuckets != 0 {
 		return errors.New("a numeric feature has no categories")
 	}
 	if len(f.Edges) == 0 || len(f.Counts) != len(f.Edges)+1 || f.Bins() > maxBins {
@@ -176,32 +178,6 @@ func (f *Feature) validateEdges() error {
 		if math.IsNaN(e) || math.IsInf(e, 0) || i > 0 && e <= f.Edges[i-1] {
 			return errors.New("edges are not finite and rising")
 		}
-	}
-	return nil
-}
-
-func (f *Feature) validateCategories() error {
-	if len(f.Edges) > 0 {
-		return errors.New("a categorical feature has no edges")
-	}
-	if len(f.Counts) != len(f.Categories)+1 || f.Bins() > maxBins {
-		return fmt.Errorf("%d counts for %d groups of categories", len(f.Counts), len(f.Categories))
-	}
-	all := slices.Concat(f.Categories...)
-	if len(all) > MaxCategories {
-		return fmt.Errorf("more than %d categories", MaxCategories)
-	}
-	slices.Sort(all)
-	for i, c := range all {
-		if err := checkName("category", c); err != nil {
-			return err
-		}
-		if i > 0 && c == all[i-1] {
-			return fmt.Errorf("category %q is twice there", c)
-		}
-	}
-	if slices.ContainsFunc(f.Categories, func(g []string) bool { return len(g) == 0 }) {
-		return errors.New("a group of categories is empty")
 	}
 	return nil
 }

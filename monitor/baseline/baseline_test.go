@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -129,15 +130,21 @@ func TestBinsOfCategories(t *testing.T) {
 		many[fmt.Sprintf("sign %02d", i)] = 5
 	}
 	f := build(t, names(many)).Features[0]
-	// 2 % of 1000 is 20: groups of four in the order of the names, none left.
-	if len(f.Categories) != 11 || f.Counts[0] != 800 || f.Counts[1] != 20 || f.Counts[11] != 0 {
-		t.Errorf("categories %v, counts %v", f.Categories, f.Counts)
+	// 2 % of 1000 is 20: the 200 rare samples fill five buckets of 40 on average.
+	want := []int64{800, 0, 0, 0, 0, 0}
+	for i := range 40 {
+		h := fnv.New64a()
+		fmt.Fprintf(h, "sign %02d", i)
+		want[1+h.Sum64()%5] += 5
 	}
-	if got := f.Label(1); got != "sign 00 to sign 03 (4 categories)" {
-		t.Error(got)
+	if f.OtherBuckets != 5 || !slices.Equal(f.Categories, []string{"stop"}) || !slices.Equal(f.Counts, want) {
+		t.Errorf("%d buckets, categories %v, counts %v; want %v", f.OtherBuckets, f.Categories, f.Counts, want)
+	}
+	if f.Label(0) != "stop" || f.Label(1) != "other 1/5" || f.Label(5) != "other 5/5" || f.Label(6) != "missing" {
+		t.Errorf("labels %q, %q, %q, %q", f.Label(0), f.Label(1), f.Label(5), f.Label(6))
 	}
 	f = build(t, names(map[string]int{"b": 300, "a": 300, "c": 3, "d": 2})).Features[0]
-	if want := [][]string{{"a"}, {"b"}}; !reflect.DeepEqual(f.Categories, want) || !slices.Equal(f.Counts, []int64{300, 300, 5}) {
+	if !slices.Equal(f.Categories, []string{"a", "b"}) || !slices.Equal(f.Counts, []int64{300, 300, 5}) || f.Label(2) != "other" {
 		t.Errorf("categories %v, counts %v", f.Categories, f.Counts)
 	}
 	binner := NewBinner(&f)
@@ -148,6 +155,41 @@ func TestBinsOfCategories(t *testing.T) {
 	}
 	if got := binner.Bin(Number(1)); f.Label(got) != "missing" {
 		t.Errorf("a number is in bin %s", f.Label(got))
+	}
+}
+
+// TestBucketOfACategory pins the hash, which baseline files depend on, to the
+// vectors of draft-eastlake-fnv.
+func TestBucketOfACategory(t *testing.T) {
+	for name, sum := range map[string]uint64{"": 0xcbf29ce484222325, "a": 0xaf63dc4c8601ec8c, "foobar": 0x85944171f73967e8} {
+		for n := 1; n < maxBins; n++ {
+			if got := otherBucket(name, n); got != int(sum%uint64(n)) {
+				t.Errorf("%q is in bucket %d of %d", name, got, n)
+			}
+		}
+	}
+	many := map[string]int{"stop": 800}
+	for i := range 100 {
+		many[fmt.Sprint(i)] = 2
+	}
+	f := build(t, names(many)).Features[0]
+	binner, unseen := NewBinner(&f), Name(strings.Repeat("é", MaxNameBytes/2))
+	if bin := binner.Bin(unseen); f.OtherBuckets < 2 || bin <= 0 || bin > f.OtherBuckets {
+		t.Errorf("a name never seen is in bin %d, after 1 category and before %d buckets", bin, f.OtherBuckets)
+	}
+	if n := testing.AllocsPerRun(1000, func() { binner.Bin(unseen) }); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}
+
+// TestCategoriesFillTheBinsAtMost has as many bins as there can be.
+func TestCategoriesFillTheBinsAtMost(t *testing.T) {
+	many := make(map[string]int)
+	for i := range 50 {
+		many[fmt.Sprint(i)] = 4
+	}
+	if f := build(t, names(many)).Features[0]; f.Bins() != maxBins {
+		t.Errorf("%d bins, not %d", f.Bins(), maxBins)
 	}
 }
 
@@ -237,6 +279,10 @@ func TestLoadErrors(t *testing.T) {
 		`"samples": 300`:              {`"samples": 301`, "do not add up"},
 		`"kind": "category"`:          {`"kind": "numeric"`, "has no categories"},
 		`"a"`:                         {`"b"`, "twice"},
+		`"other_buckets": 1`:          {`"other_buckets": 0`, "0 buckets of other categories, not 1 to 52"},
+		`"other_buckets": 1,`:         {`"other_buckets": 9223372036854775807,`, "buckets of other categories"},
+		`"other_buckets"`:             {`"edges": [1], "other_buckets"`, "has no edges"},
+		`"counts": [`:                 {`"counts": [0,`, "4 counts for 2 categories and 1 buckets"},
 		"\n}\n":                       {"\n}{}", "data after"},
 		`"name": "x"`:                 {`"name": ""`, "empty name"},
 	} {
@@ -266,6 +312,7 @@ func FuzzParse(f *testing.F) {
 		numbers(200, func(i int) float64 { return float64(i) }),
 		numbers(200, func(int) float64 { return 1 }),
 		names(map[string]int{"a": 150, "b": 150}),
+		names(map[string]int{"a": 182, "b": 3, "c": 3, "d": 3, "e": 3, "f": 3, "g": 3}), // two buckets of others
 	} {
 		data, err := build(f, samples).encode()
 		if err != nil {
@@ -282,7 +329,7 @@ func FuzzParse(f *testing.F) {
 		for i := range b.Features {
 			f := &b.Features[i]
 			binner := NewBinner(f)
-			for _, v := range []Value{Number(0), Number(math.Inf(1)), Name("a"), {}} {
+			for _, v := range []Value{Number(0), Number(math.Inf(1)), Name("a"), Name("never seen"), {}} {
 				if bin := binner.Bin(v); bin < 0 || bin >= f.Bins() || f.Label(bin) == "" {
 					t.Errorf("bin %d of %d", bin, f.Bins())
 				}

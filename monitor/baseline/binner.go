@@ -8,24 +8,24 @@ type Binner struct {
 	kind    Kind
 	edges   []float64
 	index   map[string]int
+	others  int // how many bins other categories have; they follow those of index
 	missing int
 }
 
 // NewBinner returns the Binner of a valid feature.
 func NewBinner(f *Feature) *Binner {
-	b := &Binner{kind: f.Kind, edges: f.Edges, missing: f.Bins() - 1}
+	b := &Binner{kind: f.Kind, edges: f.Edges, others: f.OtherBuckets, missing: f.Bins() - 1}
 	if f.Kind == Category {
-		b.index = make(map[string]int)
-		for i, group := range f.Categories {
-			for _, c := range group {
-				b.index[c] = i
-			}
+		b.index = make(map[string]int, len(f.Categories))
+		for i, c := range f.Categories {
+			b.index[c] = i
 		}
 	}
 	return b
 }
 
 // Bin returns the bin of v. A value of the wrong kind is missing.
+// Bin allocates nothing.
 func (b *Binner) Bin(v Value) int {
 	if v.kind != b.kind {
 		return b.missing
@@ -37,5 +37,5 @@ func (b *Binner) Bin(v Value) int {
 	if i, ok := b.index[v.category]; ok {
 		return i
 	}
-	return b.missing - 1 // "other" stands before "missing"
+	return len(b.index) + otherBucket(v.category, b.others)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -128,39 +127,6 @@ func (b *builder) finish(opts Options) (*Baseline, error) {
 		return nil, err
 	}
 	return base, nil
-}
-
-// categoricalFeature gives frequent categories their own bins, most frequent
-// first, and joins the rare ones by name.
-func categoricalFeature(name string, counts map[string]int64, samples int64) Feature {
-	f := Feature{Name: name, Kind: Category, Missing: samples}
-	least := minCount(samples)
-	var rare []string
-	names := slices.Sorted(maps.Keys(counts))
-	slices.SortStableFunc(names, func(x, y string) int { return cmp.Compare(counts[y], counts[x]) })
-	for _, c := range names {
-		f.Missing -= counts[c]
-		if counts[c] < least {
-			rare = append(rare, c)
-			continue
-		}
-		f.Categories = append(f.Categories, []string{c})
-		f.Counts = append(f.Counts, counts[c])
-	}
-	slices.Sort(rare)
-	var group []string
-	var held int64
-	for _, c := range rare {
-		group = append(group, c)
-		held += counts[c]
-		if held >= least {
-			f.Categories = append(f.Categories, group)
-			f.Counts = append(f.Counts, held)
-			group, held = nil, 0
-		}
-	}
-	f.Counts = append(f.Counts, held) // "other"
-	return f
 }
 
 func minCount(samples int64) int64 {
