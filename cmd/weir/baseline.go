@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/monitor/baseline"
+	"weir/monitor/drift"
 )
 
 func newBaseline() *cobra.Command {
@@ -23,6 +24,7 @@ func newBaselineBuild() *cobra.Command {
 		Long: `Build a baseline file from samples: JSON lines such as
   {"time":12.35,"confidence":0.93,"class":"stop","entropy":0.2}
 of numbers and categories, in the order of time. "-" reads standard input.
+A baseline should have 10000 samples; with fewer, smaller changes go unseen.
 Exit code 0: built; 1: the samples make no baseline; 2: they cannot be read.`,
 		Args: noArgs,
 	}
@@ -45,6 +47,10 @@ Exit code 0: built; 1: the samples make no baseline; 2: they cannot be read.`,
 			return fail(exitUndecided, "%w", err)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "%s: %d samples, %d features, %s\n", *out, b.Samples, len(b.Features), b.Digest())
+		if b.Samples < baseline.AdvisedSamples {
+			fmt.Fprintf(c.ErrOrStderr(), "weir: %d samples: shares within up to ±%.3f of the baseline raise no alarm; %d or more are advised\n",
+				b.Samples, drift.SamplingError(b), baseline.AdvisedSamples)
+		}
 		return nil
 	}
 	return c

@@ -21,7 +21,8 @@ func newDriftRun() *cobra.Command {
 		Long: `Run the drift detector over recorded samples, as "weir serve" runs it over live
 ones. It prints one JSON object per alarm and at last a summary. Samples without
 times make a block of 25 each, and the promise is then in samples.
-Exit code 0: no alarm; 1: at least one; 2: I/O or unreadable input; 4: usage.`,
+Exit code 0: no alarm; 1: at least one; 2: I/O or unreadable input; 3: no
+samples; 4: usage.`,
 		Args: noArgs,
 	}
 	defaults := drift.DefaultSettings()
@@ -61,8 +62,14 @@ func runDrift(c *cobra.Command, b *baseline.Baseline, settings drift.Settings, f
 	if len(summary.Unknown) > 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "weir: features that the baseline does not have were ignored: %s\n", strings.Join(summary.Unknown, ", "))
 	}
-	if summary.Alarms > 0 {
+	switch {
+	case summary.Alarms > 0:
 		return &exitError{code: exitFindings}
+	case summary.Samples == 0:
+		return fail(exitNothing, "%s: no samples", from)
+	case summary.Blocks == 0:
+		fmt.Fprintf(c.ErrOrStderr(), "weir: %d samples finished no block, and nothing was judged: a block takes %s and %d samples, or %d samples without times\n",
+			summary.Samples, settings.Block, settings.MinBlockRequests, drift.SamplesPerBlock)
 	}
 	return nil
 }

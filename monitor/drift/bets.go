@@ -71,6 +71,29 @@ func slack(p, tolerance, z float64, m int64) float64 {
 	return max(tolerance, z*math.Sqrt(max(p*(1-p), 0)/float64(m)))
 }
 
+// SamplingError returns the half-width of the widest band that a bin of b has at
+// tolerance zero. It comes from the number of samples alone: a change of that bin
+// within the band raises no alarm, however small the operator's tolerance is.
+func SamplingError(b *baseline.Baseline) float64 {
+	z := simultaneousZ(binsOf(b))
+	var widest float64
+	for i := range b.Features {
+		f := &b.Features[i]
+		for bin := range f.Bins() {
+			widest = max(widest, slack(b.Expected(f, bin), 0, z, b.Samples))
+		}
+	}
+	return widest
+}
+
+func binsOf(b *baseline.Baseline) int {
+	bins := 0
+	for i := range b.Features {
+		bins += b.Features[i].Bins()
+	}
+	return bins
+}
+
 // simultaneousZ is the normal quantile at which bins two-sided intervals hold
 // together with 95 % confidence (Bonferroni).
 func simultaneousZ(bins int) float64 {

@@ -110,3 +110,26 @@ func TestSimultaneousZ(t *testing.T) {
 		}
 	}
 }
+
+// TestSamplingErrorIsTheWidestBand compares with the bands of a detector without
+// a tolerance, and with the formula for its largest bin.
+func TestSamplingErrorIsTheWidestBand(t *testing.T) {
+	b := pairBaseline(t)
+	s := DefaultSettings()
+	s.Tolerance = 0
+	d, err := New(b, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var widest float64
+	for _, f := range d.Status().Features {
+		for _, bin := range f.Bins {
+			widest = max(widest, bin.Tolerance)
+		}
+	}
+	// Two names of about 1/2, "other", ten deciles and twice "missing": 15 bins.
+	want := normalQuantile(1-0.05/30) * 0.5 / math.Sqrt(20_000)
+	if got := SamplingError(b); got != widest || math.Abs(got-want) > 1e-3*want {
+		t.Errorf("sampling error %g; the widest band is %g, by the formula %g", got, widest, want)
+	}
+}

@@ -42,10 +42,7 @@ func New(b *baseline.Baseline, s Settings) (*Detector, error) {
 		return nil, fmt.Errorf("drift baseline: %w", err)
 	}
 	d := &Detector{base: b, digest: b.Digest(), settings: s}
-	bins := 0
-	for i := range b.Features {
-		bins += b.Features[i].Bins()
-	}
+	bins := binsOf(b)
 	z := simultaneousZ(bins)
 	first := 0
 	for i := range b.Features {
