@@ -56,8 +56,10 @@ func sentence(reason Reason, detail string) string {
 
 // ErrorBody is the body of a refusal over HTTP, in the form that clients of the
 // V2 protocol parse.
-func (r *Refusal) ErrorBody() []byte {
-	body, err := json.Marshal(map[string]string{"error": r.Message})
+func (r *Refusal) ErrorBody() []byte { return errorBody(r.Message) }
+
+func errorBody(message string) []byte {
+	body, err := json.Marshal(map[string]string{"error": message})
 	if err != nil { // a string always marshals
 		return []byte(`{"error":"weir"}`)
 	}
@@ -79,13 +81,13 @@ func (t *Transaction) upstreamError(status int, body []byte) Answer {
 			text = string(clean[:min(len(clean), maxUpstreamError)])
 		}
 	}
-	r := Refusal{Message: text}
+	answer := errorBody(text)
 	t.outcome.Decision, t.outcome.Reason = telemetry.DecisionError, string(UpstreamError)
 	t.outcome.Status, t.outcome.ErrorType = status, string(UpstreamError)
 	return Answer{
-		Message: &codec.Message{Body: r.ErrorBody(), Headers: codec.Headers{
+		Message: &codec.Message{Body: answer, Headers: codec.Headers{
 			{Name: "content-type", Value: "application/json"},
-			{Name: "content-length", Value: strconv.Itoa(len(r.ErrorBody()))}}},
+			{Name: "content-length", Value: strconv.Itoa(len(answer))}}},
 		Mark:  t.headers("", string(UpstreamError)),
 		Facts: t.factsOf("error", string(UpstreamError)),
 	}

@@ -276,14 +276,15 @@ func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, erro
 func (t *Transaction) check(response *codec.Response) {
 	step := t.span.StartStep(telemetry.StepResponseCheck)
 	defer step.End("")
+	reading := check.Read(t.plan, response)
 	if t.plan.Model.Mode != policy.Off {
-		t.watch(step, response)
+		t.watch(step, reading)
 	}
-	t.find(step, check.Outputs(t.plan, response)...)
+	t.find(step, reading.Findings()...)
 }
 
-func (t *Transaction) watch(step *telemetry.Step, response *codec.Response) {
-	rows, err := check.Watched(t.plan, response)
+func (t *Transaction) watch(step *telemetry.Step, reading *check.Reading) {
+	rows, err := reading.Watched()
 	if err != nil {
 		t.find(step, policy.Finding{Rule: "drift", Part: t.plan.Model.Drift.Output, Detail: err.Error(),
 			Reason: policy.OutputUnreadable, Action: policy.Flag, Mode: t.plan.Model.Mode})

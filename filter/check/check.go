@@ -6,6 +6,7 @@ package check
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"weir/filter/codec"
@@ -21,15 +22,34 @@ type Row struct {
 	Class      string  // label of the top-1 class, or its index
 }
 
-// Outputs runs every check of the plan's model that is not off on a response, and
-// returns its findings in the order of the checks.
-func Outputs(plan *policy.Plan, response *codec.Response) []policy.Finding {
+// Reading is one response as the checks and the drift detector of a plan read it:
+// the rows of an output are made once, whoever asks for them. It is not safe for
+// concurrent use.
+type Reading struct {
+	plan     *policy.Plan
+	response *codec.Response
+	read     map[string]reading // by output
+}
+
+type reading struct {
+	rows []Row
+	err  error
+}
+
+// Read returns a Reading of the answer to a plan's request.
+func Read(plan *policy.Plan, response *codec.Response) *Reading {
+	return &Reading{plan: plan, response: response, read: map[string]reading{}}
+}
+
+// Findings runs every check of the plan's model that is not off, and returns its
+// findings in the order of the checks.
+func (r *Reading) Findings() []policy.Finding {
 	var findings []policy.Finding
-	for _, c := range plan.Model.Checks {
+	for _, c := range r.plan.Model.Checks {
 		if c.Mode == policy.Off {
 			continue
 		}
-		reason, detail := run(plan, c, response)
+		reason, detail := r.run(c)
 		if reason == "" {
 			continue
 		}
@@ -42,57 +62,69 @@ func Outputs(plan *policy.Plan, response *codec.Response) []policy.Finding {
 	return findings
 }
 
-func run(plan *policy.Plan, c policy.Check, response *codec.Response) (policy.Reason, string) {
-	out, err := output(plan, response, c.Output)
+func (r *Reading) run(c policy.Check) (policy.Reason, string) {
+	out, err := r.output(c.Output)
 	if err != nil {
 		return policy.OutputUnreadable, err.Error()
 	}
-	values, ok := out.Floats()
-	if c.Finite && ok {
-		for i, v := range values {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return policy.OutputNotFinite, fmt.Sprintf("output %q: element %d is not finite", c.Output, i)
-			}
+	if c.Finite {
+		if i := notFinite(out); i >= 0 {
+			return policy.OutputNotFinite, fmt.Sprintf("output %q: element %d is not finite", c.Output, i)
 		}
 	}
 	if c.MinConfidence <= 0 {
 		return "", ""
 	}
-	rows, err := Rows(plan.Model.Outputs[c.Output], out)
+	rows, err := r.rows(c.Output)
 	if err != nil {
 		return policy.OutputUnreadable, err.Error()
 	}
-	for i, r := range rows {
-		if r.Confidence < c.MinConfidence {
+	for i, row := range rows {
+		if row.Confidence < c.MinConfidence {
 			return policy.LowConfidence, fmt.Sprintf("output %q: row %d is below the confidence floor", c.Output, i)
 		}
 	}
 	return "", ""
 }
 
+// notFinite returns the index of the first NaN or infinity; -1 if there is none.
+func notFinite(t *tensor.Tensor) int {
+	values, _ := t.Floats()
+	return slices.IndexFunc(values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+}
+
 // Watched returns the rows that the drift detector of the plan's model observes;
 // nil if it has none.
-func Watched(plan *policy.Plan, response *codec.Response) ([]Row, error) {
-	m := plan.Model
-	if m.Drift == nil {
+func (r *Reading) Watched() ([]Row, error) {
+	if r.plan.Model.Drift == nil {
 		return nil, nil
 	}
-	out, err := output(plan, response, m.Drift.Output)
-	if err != nil {
-		return nil, err
+	return r.rows(r.plan.Model.Drift.Output)
+}
+
+// rows returns the rows of an output of class probabilities.
+func (r *Reading) rows(name string) ([]Row, error) {
+	if done, ok := r.read[name]; ok {
+		return done.rows, done.err
 	}
-	return Rows(m.Outputs[m.Drift.Output], out)
+	out, err := r.output(name)
+	var rows []Row
+	if err == nil {
+		rows, err = Rows(r.plan.Model.Outputs[name], out)
+	}
+	r.read[name] = reading{rows, err}
+	return rows, err
 }
 
 // output finds an output that holds an answer to every row of the request: one of
 // fewer rows, or of none, would pass every check.
-func output(plan *policy.Plan, response *codec.Response, name string) (*tensor.Tensor, error) {
-	for i := range response.Outputs {
-		out := &response.Outputs[i]
+func (r *Reading) output(name string) (*tensor.Tensor, error) {
+	for i := range r.response.Outputs {
+		out := &r.response.Outputs[i]
 		switch {
 		case out.Name != name:
-		case plan.Batch > 0 && (len(out.Shape) == 0 || out.Shape[0] != plan.Batch):
-			return nil, fmt.Errorf("output %q of shape %v answers a batch of %d", name, out.Shape, plan.Batch)
+		case r.plan.Batch > 0 && (len(out.Shape) == 0 || out.Shape[0] != r.plan.Batch):
+			return nil, fmt.Errorf("output %q of shape %v answers a batch of %d", name, out.Shape, r.plan.Batch)
 		default:
 			return out, nil
 		}

@@ -65,7 +65,7 @@ func TestOutputsFailClosed(t *testing.T) {
 		{Name: "floor", Output: "P", MinConfidence: 0.5, Action: policy.Flag},
 		{Name: "numbers", Output: "Q", Finite: true, Action: policy.Flag},
 	}}
-	findings := Outputs(&policy.Plan{Model: m}, &codec.Response{}) // both outputs are missing
+	findings := Read(&policy.Plan{Model: m}, &codec.Response{}).Findings() // both outputs are missing
 	if len(findings) != 2 {
 		t.Fatalf("findings %+v, want one for each check", findings)
 	}
@@ -89,7 +89,7 @@ func TestFiniteLooksAtEveryElement(t *testing.T) {
 		"whole number": {tensor.Tensor{Name: "Q", DataType: tensor.Int8, Shape: []int64{1}, Data: []byte{255}}, ""},
 		"text":         {tensor.Tensor{Name: "Q", DataType: tensor.Bytes, Shape: []int64{1}, Data: []byte("\x03\x00\x00\x00NaN")}, ""},
 	} {
-		findings := Outputs(&policy.Plan{Model: m}, &codec.Response{Outputs: []tensor.Tensor{tc.t}})
+		findings := Read(&policy.Plan{Model: m}, &codec.Response{Outputs: []tensor.Tensor{tc.t}}).Findings()
 		got := policy.Reason("")
 		if len(findings) > 0 {
 			got = findings[0].Reason
@@ -103,13 +103,13 @@ func TestFiniteLooksAtEveryElement(t *testing.T) {
 func TestWatched(t *testing.T) {
 	m := &policy.Model{Drift: &policy.Drift{Output: "P"}}
 	response := &codec.Response{Outputs: []tensor.Tensor{fp32("P", []int64{1, 2}, 0.25, 0.75)}}
-	if rows, err := Watched(&policy.Plan{Model: m}, response); err != nil || len(rows) != 1 {
+	if rows, err := Read(&policy.Plan{Model: m}, response).Watched(); err != nil || len(rows) != 1 {
 		t.Errorf("Watched = %v, %v", rows, err)
 	}
-	if _, err := Watched(&policy.Plan{Model: m}, &codec.Response{}); err == nil {
+	if _, err := Read(&policy.Plan{Model: m}, &codec.Response{}).Watched(); err == nil {
 		t.Error("a watched output that is missing gives no error")
 	}
-	if rows, err := Watched(&policy.Plan{Model: &policy.Model{}}, response); rows != nil || err != nil {
+	if rows, err := Read(&policy.Plan{Model: &policy.Model{}}, response).Watched(); rows != nil || err != nil {
 		t.Errorf("a model that is not watched: %v, %v", rows, err)
 	}
 }
@@ -133,11 +133,11 @@ func TestEveryRowOfTheBatchIsAnswered(t *testing.T) {
 		"not batched": {1, fp32("P", nil, 1), false},
 	} {
 		plan, response := &policy.Plan{Model: m, Batch: tc.batch}, &codec.Response{Outputs: []tensor.Tensor{tc.t}}
-		findings := Outputs(plan, response)
+		findings := Read(plan, response).Findings()
 		if tc.ok != (len(findings) == 0) || !tc.ok && (findings[0].Reason != policy.OutputUnreadable || findings[0].Action != policy.Block) {
 			t.Errorf("%s: findings %+v", name, findings)
 		}
-		if _, err := Watched(plan, response); (err == nil) != tc.ok {
+		if _, err := Read(plan, response).Watched(); (err == nil) != tc.ok {
 			t.Errorf("%s: Watched: %v", name, err)
 		}
 	}
