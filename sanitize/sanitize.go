@@ -81,6 +81,7 @@ const (
 	TensorShape           Reason = "tensor_shape"
 	TensorRange           Reason = "tensor_range"
 	TensorNotFinite       Reason = "tensor_not_finite"
+	KindNotSupported      Reason = "kind_not_supported" // neither an image nor a text
 	DeadlineExceeded      Reason = "sanitise_deadline"
 	Panicked              Reason = "sanitiser_panic"
 )
@@ -90,7 +91,8 @@ func Reasons() []Reason {
 	return []Reason{ImageTooLarge, ImageTooManyPixels, ImageFormatNotAllowed, ImageFormatUnknown,
 		ImageMalformed, ImageTruncated, ImageTooManyFrames, ImageTooManySegments,
 		ImageUnsupported, TextInvalidUTF8, TextTooLong, TextBidiOverride,
-		TensorDataType, TensorShape, TensorRange, TensorNotFinite, DeadlineExceeded, Panicked}
+		TensorDataType, TensorShape, TensorRange, TensorNotFinite, KindNotSupported,
+		DeadlineExceeded, Panicked}
 }
 
 // Limit reports whether the reason is a limit of size or count, which holds

@@ -232,7 +232,7 @@ func (s *sanitizer) value(ctx context.Context, kind string, data []byte) ([]byte
 	case "text":
 		return sanitize.Text(data, s.text)
 	default:
-		return nil, sanitize.Report{}, &sanitize.Refusal{Reason: "kind_not_supported", Detail: "neither an image nor a text"}
+		return nil, sanitize.Report{}, &sanitize.Refusal{Reason: sanitize.KindNotSupported, Detail: "neither an image nor a text"}
 	}
 }
 
