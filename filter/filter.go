@@ -40,7 +40,7 @@ type Signatures interface {
 // transaction keeps the one it began with.
 type Runtime struct {
 	Policy     *policy.Policy
-	Codec      codec.Codec
+	Codecs     codec.Codecs
 	Signatures Signatures
 	Digest     string        // of the configuration
 	Timeout    time.Duration // of one phase of a transaction
@@ -107,6 +107,8 @@ type Answer struct {
 	Pass bool
 	// Path replaces the path of a request.
 	Path string
+	// Headers are set on a request whatever its body will be.
+	Headers codec.Headers
 	// Mark are headers to the client, beside those of Message.
 	Mark codec.Headers
 	// Facts are for the proxy's access log and rate limits.

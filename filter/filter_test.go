@@ -90,11 +90,11 @@ func newRig(t *testing.T) *rig {
 }
 
 func (r *rig) use(s filter.Signatures) {
-	c, err := kserve.New(kserve.DefaultLimits())
+	c, err := kserve.NewHTTP(kserve.DefaultLimits())
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.filter.Use(&filter.Runtime{Policy: policy.New([]*policy.Model{r.model}), Codec: c, Signatures: s,
+	r.filter.Use(&filter.Runtime{Policy: policy.New([]*policy.Model{r.model}), Codecs: codec.Codecs{codec.KServeHTTP: c}, Signatures: s,
 		Digest: "d", Timeout: time.Minute, BodyKey: []byte("key")})
 }
 
@@ -259,7 +259,7 @@ func TestHeads(t *testing.T) {
 		"unknown":          {"GET", "/nothing", "", true, "route_unknown"},
 		"load":             {"POST", "/v2/repository/models/m/load", "", false, "route_denied"},
 		"grpc":             {"POST", "/inference.GRPCInferenceService/ModelInfer", "application/grpc", false, "protocol_not_enabled"},
-		"grpc elsewhere":   {"POST", "/v2/models/m/infer", "application/grpc", false, "protocol_not_enabled"},
+		"grpc elsewhere":   {"POST", "/v2/models/m/infer", "application/grpc", false, "route_unknown"},
 	} {
 		r := newRig(t)
 		r.model.Versions = []string{"3"}
@@ -313,12 +313,12 @@ func TestRequestThatGrowsIsRefused(t *testing.T) {
 	r.model.Inputs["TEXT"] = policy.Input{Kind: policy.Text, Text: sanitize.TextOptions{Profile: sanitize.TextStrict}}
 	limits := kserve.DefaultLimits()
 	limits.MaxBodyBytes = 1 << 20
-	c, err := kserve.New(limits)
+	c, err := kserve.NewHTTP(limits)
 	if err != nil {
 		t.Fatal(err)
 	}
 	runtime := *r.filter.Runtime()
-	runtime.Codec = c
+	runtime.Codecs = codec.Codecs{codec.KServeHTTP: c}
 	r.filter.Use(&runtime)
 	element := `,"` + strings.Repeat("\uFDFA", 4096) + `"`
 	for n, want := range map[int]filter.Reason{7: "", 8: "body_too_large"} {

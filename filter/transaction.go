@@ -25,6 +25,7 @@ type Transaction struct {
 	id      string
 	head    Head
 	route   codec.Route
+	codec   codec.Codec // of the route's protocol; nil if it is not let through
 	span    *telemetry.Exchange
 	ctx     context.Context
 
@@ -44,6 +45,9 @@ func (f *Filter) Begin(ctx context.Context, head Head) *Transaction {
 	t := &Transaction{filter: f, runtime: f.runtime.Load(), id: newDecisionID(), head: head}
 	contentType, _ := head.Headers.Get("content-type")
 	t.route = codec.Select(head.Method, head.Path).ForContent(contentType)
+	if t.runtime != nil {
+		t.codec = t.runtime.Codecs[t.route.Protocol]
+	}
 	start := head.Trace
 	start.Method, start.Path, start.Protocol = head.Method, t.route.Path, string(t.route.Protocol)
 	t.ctx, t.span = f.telemetry.StartExchange(ctx, start)
@@ -57,9 +61,15 @@ func (t *Transaction) ID() string { return t.id }
 // Protocol is the protocol that the path belongs to.
 func (t *Transaction) Protocol() codec.Protocol { return t.route.Protocol }
 
-// Infers reports whether the exchange carries an inference, whose bodies the
-// proxy must give to Weir whole.
-func (t *Transaction) Infers() bool { return t.route.Operation == codec.Infer }
+// Infers reports whether the exchange carries an inference.
+func (t *Transaction) Infers() bool { return t.route.Operation.Infers() }
+
+// TakesBody reports whether the request has a body, which the proxy must give to
+// Weir.
+func (t *Transaction) TakesBody() bool { return t.Infers() || t.route.Protocol == codec.KServeGRPC }
+
+// Flow is how the messages of the exchange come.
+func (t *Transaction) Flow() codec.Flow { return t.route.Operation.Flow() }
 
 // RequestHead judges what the head alone can tell. end says that no body follows.
 func (t *Transaction) RequestHead(end bool) Answer {
@@ -67,20 +77,30 @@ func (t *Transaction) RequestHead(end bool) Answer {
 	case t.runtime == nil:
 		return t.Refuse(&fault{UpstreamNotReady, "no configuration is in use yet"})
 	case t.route.Operation == codec.Deny:
-		return t.Refuse(codec.Refuse(t.route.Reason, "%s", Reason(t.route.Reason).Status().Sentence))
-	case t.Infers() && end:
-		return t.Refuse(codec.Refuse(codec.BodyMissing, "an inference needs a body"))
-	case !t.Infers() && !end:
+		return t.Refuse(denied(t.route.Reason))
+	case t.codec == nil:
+		return t.Refuse(denied(codec.ProtocolNotEnabled))
+	case !t.runtime.Policy.Opens(t.route.Operation):
+		return t.Refuse(denied(codec.RouteDenied))
+	case t.TakesBody() && end:
+		return t.Refuse(codec.Refuse(codec.BodyMissing, "this endpoint needs a body"))
+	case !t.TakesBody() && !end:
 		return t.Refuse(codec.Refuse(codec.HeaderInvalid, "this endpoint takes no body"))
+	}
+	headers, err := t.codec.DecodeHead(t.route, t.head.Headers)
+	if err != nil {
+		return t.Refuse(err)
 	}
 	if err := t.admit(); err != nil {
 		return t.Refuse(err)
 	}
-	if t.Infers() {
-		return Answer{Path: t.route.Path}
-	}
-	t.forwarded = true
-	return Answer{Pass: true, Path: t.route.Path}
+	t.forwarded = !t.TakesBody()
+	return Answer{Pass: t.forwarded, Path: t.route.Path, Headers: headers}
+}
+
+// denied is the error of a route that is not let through.
+func denied(reason codec.Reason) error {
+	return codec.Refuse(reason, "%s", Reason(reason).Status().Sentence)
 }
 
 // admit judges what a request asks for by its route alone, so that none about a
@@ -119,9 +139,13 @@ func (t *Transaction) rules(model, version string) (*policy.Model, error) {
 	return rules, nil
 }
 
-// RequestBody judges an inference and returns what the model server is to get.
+// RequestBody judges the body of a request and returns what the model server is
+// to get.
 func (t *Transaction) RequestBody(body []byte) Answer {
 	answer, err := t.work(telemetry.PhaseRequest, func(ctx context.Context) (Answer, error) {
+		if !t.Infers() {
+			return t.query(body)
+		}
 		return t.inbound(ctx, body)
 	})
 	if err != nil {
@@ -131,6 +155,18 @@ func (t *Transaction) RequestBody(body []byte) Answer {
 	return answer
 }
 
+// query is the way of a message that infers nothing: only it names the model.
+func (t *Transaction) query(body []byte) (Answer, error) {
+	message, err := t.codec.DecodeQuery(&t.route, t.head.Headers, body)
+	if err != nil {
+		return Answer{}, err
+	}
+	if err := t.admit(); err != nil {
+		return Answer{}, err
+	}
+	return Answer{Message: message, Path: t.route.Path}, nil
+}
+
 // inbound is the way of a request to the model server.
 func (t *Transaction) inbound(ctx context.Context, body []byte) (Answer, error) {
 	if err := t.decode(body); err != nil {
@@ -138,6 +174,9 @@ func (t *Transaction) inbound(ctx context.Context, body []byte) (Answer, error) 
 	}
 	signature, model, err := t.lookUp()
 	if err != nil {
+		return Answer{}, err
+	}
+	if err := t.codec.BindRequest(t.request, signature); err != nil {
 		return Answer{}, err
 	}
 	if err := signature.MatchRequest(t.request); err != nil {
@@ -159,7 +198,7 @@ func (t *Transaction) inbound(ctx context.Context, body []byte) (Answer, error) 
 func (t *Transaction) decode(body []byte) error {
 	step := t.span.StartStep(telemetry.StepRequestDecode)
 	defer step.End("")
-	request, err := t.runtime.Codec.DecodeRequest(t.route, t.head.Headers, body)
+	request, err := t.codec.DecodeRequest(t.route, t.head.Headers, body)
 	if err != nil {
 		return err
 	}
@@ -194,13 +233,13 @@ func (t *Transaction) encode() (Answer, error) {
 	defer step.End("")
 	upstream := *t.request
 	upstream.ID = t.id
-	message, err := t.runtime.Codec.EncodeRequest(&upstream, t.plan.Outputs)
+	message, err := t.codec.EncodeRequest(&upstream, t.plan.Outputs)
 	if err != nil {
 		return Answer{}, err
 	}
 	t.bodyHash = t.runtime.bodyHash(message.Body)
 	t.request.Inputs = nil // the client's body is no longer needed
-	return Answer{Message: message, Path: t.runtime.Codec.Path(t.request.Model, t.request.Version),
+	return Answer{Message: message, Path: t.codec.Path(t.request),
 		Facts: t.facts(policy.Decide(t.findings))}, nil
 }
 
@@ -246,7 +285,7 @@ func (t *Transaction) ResponseBody(status int, headers codec.Headers, body []byt
 
 // outbound is the way of an answer to the client.
 func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, error) {
-	response, err := t.runtime.Codec.DecodeResponse(headers, body)
+	response, err := t.codec.DecodeResponse(t.request, headers, body)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -262,7 +301,7 @@ func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, erro
 		return Answer{}, refusal(verdict.Reason, verdict.Detail)
 	}
 	response.ID = t.request.ID
-	message, err := t.runtime.Codec.EncodeResponse(t.request, response)
+	message, err := t.codec.EncodeResponse(t.request, response)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -344,7 +383,7 @@ func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error 
 
 // room is the size that an input may have beside the others.
 func (t *Transaction) room(input int) int {
-	room := t.runtime.Codec.MaxTensorBytes()
+	room := t.codec.MaxTensorBytes()
 	for i := range t.request.Inputs {
 		if i != input {
 			room -= len(t.request.Inputs[i].Data)

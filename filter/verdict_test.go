@@ -193,7 +193,7 @@ func TestAPanicRefusesOneRequest(t *testing.T) {
 	r := newRig(t)
 	good := *r.filter.Runtime()
 	bad := good
-	bad.Codec = panicky{good.Codec}
+	bad.Codecs = codec.Codecs{codec.KServeHTTP: panicky{good.Codecs[codec.KServeHTTP]}}
 	r.filter.Use(&bad)
 	for range 5 { // more often than there are slots: a panic gives its slot back
 		x := r.begin("/v2/models/m/infer")

@@ -128,7 +128,7 @@ func (r *reloader) use(cfg *config.Config) error {
 	next.stop = runRegistry(next.registry, client)
 	d.level.Set(cfg.Log.Level.Slog())
 	d.telemetry.SetTracing(cfg.Telemetry.SampleRatio, cfg.Telemetry.TrustClient)
-	d.filter.Use(&filter.Runtime{Policy: built.Policy, Codec: built.Codec, Signatures: next.registry,
+	d.filter.Use(&filter.Runtime{Policy: built.Policy, Codecs: built.Codecs, Signatures: next.registry,
 		Digest: cfg.Digest(), Timeout: cfg.Limits.RequestTimeout.Std(), KeyEpoch: built.KeyEpoch, BodyKey: built.BodyKey})
 	r.current.Store(next)
 	d.telemetry.ConfigLoaded(cfg.Digest())

@@ -19,31 +19,8 @@ const (
 	Unknown    Protocol = ""
 	KServeHTTP Protocol = "kserve_v2_http"
 	KServeGRPC Protocol = "kserve_v2_grpc"
+	OpenAI     Protocol = "openai"
 )
-
-// Operation is what a route asks the model server for. The zero value is Deny.
-type Operation uint8
-
-// The operations that may be let through.
-const (
-	Deny Operation = iota
-	Infer
-	ServerLive
-	ServerReady
-	ServerMetadata
-	ModelMetadata
-	ModelReady
-)
-
-// Route is what the method and the raw path of a request ask for.
-type Route struct {
-	Protocol  Protocol
-	Operation Operation
-	Model     string // of the operations on a model
-	Version   string // as the client asked; "" leaves it to the policy
-	Path      string // the canonical path, rebuilt without query; "" if denied
-	Reason    Reason // why Operation is Deny
-}
 
 // Header is one header line; the name is in lower case, the value as it came.
 type Header struct{ Name, Value string }
@@ -82,6 +59,9 @@ type Input struct {
 type Output struct {
 	Name   string
 	Binary bool // binary form, else JSON
+	// Classes is the number of likeliest classes that the client wants instead of
+	// the tensor (Triton's classification extension); 0: the tensor.
+	Classes int
 }
 
 // Coding is a content coding of HTTP (RFC 9110 §8.4.1).
@@ -96,9 +76,10 @@ const (
 
 // Request is one inference request with exactly one meaning.
 type Request struct {
-	Model   string
-	Version string
-	ID      string
+	Operation Operation // of the route that it came on
+	Model     string
+	Version   string
+	ID        string
 	// Parameters of the request that the codec does not consume itself.
 	Parameters []Parameter
 	Inputs     []Input
@@ -107,15 +88,28 @@ type Request struct {
 	Outputs []Output
 	Binary  bool   // form of the outputs that Outputs does not name
 	Accept  Coding // the coding in which the client wants its answer
+	Stream  bool   // the answer is a stream of events
+	// Signature is that of the model; BindRequest sets it.
+	Signature *Signature
+	// Extra is what the codec keeps of the message beside the typed parts. It is
+	// nobody else's to read, and immutable once DecodeRequest has returned.
+	Extra any
 }
 
-// Response is one inference response, every output in binary form.
+// Response is one inference response, every output in binary form, or one
+// message of a stream of them.
 type Response struct {
 	Model      string
 	Version    string
 	ID         string
 	Parameters []Parameter
 	Outputs    []tensor.Tensor
+	// Error is the text of an error that came in the stream, instead of outputs.
+	Error string
+	// Final marks the last message for its request; it may hold no outputs.
+	Final bool
+	// Extra is what the codec keeps of the message beside the typed parts.
+	Extra any
 }
 
 // Message is an encoded request or response: the headers that its body needs
@@ -128,21 +122,40 @@ type Message struct {
 
 // Codec turns the bytes of one protocol and dialect into typed messages and back.
 // Errors are *Refusal. Implementations keep no state and are safe for concurrent use.
+//
+// In a stream, body is one message of it: a gRPC message with its five bytes of
+// framing, or the lines of one server-sent event; Message.Body is the same.
 type Codec interface {
+	// DecodeHead judges the headers of a request before its body comes, and returns
+	// those that the model server gets with it whatever the body says.
+	DecodeHead(route Route, headers Headers) (Headers, error)
 	// DecodeRequest parses an inference request strictly. The Request may hold
 	// views into body.
 	DecodeRequest(route Route, headers Headers, body []byte) (*Request, error)
+	// BindRequest gives the values of a request their inputs where only the model's
+	// signature can name them, and keeps the signature in the request.
+	BindRequest(request *Request, signature *Signature) error
 	// EncodeRequest writes the canonical form that the model server gets, asking
 	// for the named outputs, all in binary form and uncompressed.
 	EncodeRequest(request *Request, outputs []string) (*Message, error)
-	// DecodeResponse parses the model server's answer to such a request.
-	DecodeResponse(headers Headers, body []byte) (*Response, error)
+	// DecodeResponse parses the model server's answer to such a request, or one
+	// message of the stream of answers.
+	DecodeResponse(request *Request, headers Headers, body []byte) (*Response, error)
 	// EncodeResponse writes the answer in the form the client asked for: its
-	// outputs, in its order, each binary or JSON, in the coding it accepts.
+	// outputs, in its order, each binary or JSON, in the coding it accepts. In a
+	// stream it writes one message; an empty body means that the client gets none.
 	EncodeResponse(request *Request, response *Response) (*Message, error)
+	// EncodeError writes an error as a message of a stream of answers.
+	EncodeError(request *Request, text string) []byte
+	// DecodeQuery parses the message of an operation that infers nothing, puts the
+	// model and version that it names into route, and writes it anew.
+	DecodeQuery(route *Route, headers Headers, body []byte) (*Message, error)
 	// MaxTensorBytes is the size of the tensors of a request, taken together, above
 	// which EncodeRequest refuses it.
 	MaxTensorBytes() int
-	// Path is the canonical path of an inference on a model version.
-	Path(model, version string) string
+	// Path is the canonical path of a request, with the version that it holds.
+	Path(request *Request) string
 }
+
+// Codecs are the codecs of the protocols that are let through.
+type Codecs map[Protocol]Codec

@@ -1,6 +1,71 @@
 package codec
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
+
+// Operation is what a route asks the model server for. The zero value is Deny.
+type Operation uint8
+
+// The operations that may be let through.
+const (
+	Deny Operation = iota
+	Infer
+	InferStream // gRPC: requests and answers are streams
+	Generate
+	GenerateStream // the answer is a stream of events
+	ChatCompletions
+	Completions
+	Embeddings
+	ServerLive
+	ServerReady
+	ServerMetadata
+	ModelMetadata
+	ModelReady
+	HealthCheck     // grpc.health.v1
+	ModelList       // OpenAI
+	ModelConfig     // only if the policy opens it, as the next two
+	ModelStatistics // of one model, or of all
+	RepositoryIndex
+)
+
+// Infers reports whether the operation carries an inference.
+func (o Operation) Infers() bool { return Infer <= o && o <= Embeddings }
+
+// Flow is how the messages of an exchange come.
+type Flow uint8
+
+// The flows.
+const (
+	Unary         Flow = iota // one message each way
+	ServerStream              // one request; the answer may be a stream of events
+	Bidirectional             // streams both ways
+)
+
+// Flow returns the flow of the operation. That of the OpenAI operations is
+// ServerStream although only the body says whether the answer is a stream: the
+// proxy has to be told before the body has come.
+func (o Operation) Flow() Flow {
+	switch o {
+	case InferStream:
+		return Bidirectional
+	case GenerateStream, ChatCompletions, Completions, Embeddings:
+		return ServerStream
+	default:
+		return Unary
+	}
+}
+
+// Route is what the method and the raw path of a request ask for.
+type Route struct {
+	Protocol  Protocol
+	Operation Operation
+	Model     string // of the operations on a model, if the path names it
+	Version   string // as the client asked; "" leaves it to the policy
+	Path      string // the canonical path, rebuilt without query; "" if denied
+	Reason    Reason // why Operation is Deny
+}
 
 // Limits of a route that no model repository reaches: a model is a directory
 // name, a version a positive int64.
@@ -11,41 +76,42 @@ const (
 
 // Select returns what a method and a raw ":path" ask for. The path is never
 // percent-decoded or cleaned: a path that two servers could read differently is
-// PathInvalid, a query is dropped. Whatever is not one of the allowed
-// operations of the V2 protocol is Deny with a reason: RouteDenied for what
-// Triton is known to serve, ProtocolNotEnabled for another protocol,
-// RouteUnknown for the rest.
+// PathInvalid, a query is dropped. Whatever is not one of the operations above
+// is Deny with a reason: RouteDenied for what model servers are known to serve,
+// ProtocolNotEnabled for another protocol, RouteUnknown for the rest.
 func Select(method, rawPath string) Route {
 	path, _, _ := strings.Cut(rawPath, "?")
 	segments, ok := splitPath(path)
 	if !ok {
-		return Route{Protocol: KServeHTTP, Reason: PathInvalid}
+		return deny(KServeHTTP, PathInvalid)
 	}
 	switch segments[0] {
 	case "v2":
 		return selectV2(method, path, segments[1:])
 	case "inference.GRPCInferenceService", "grpc.health.v1.Health":
-		return Route{Protocol: KServeGRPC, Reason: ProtocolNotEnabled}
+		return selectGRPC(method, path)
 	case "v1":
-		return deny(reasonV1(segments[1:]))
+		return selectV1(method, path, segments[1:])
 	case "openai":
-		return deny(ProtocolNotEnabled)
+		if len(segments) > 1 && segments[1] == "v1" {
+			return selectV1(method, path, segments[2:])
+		}
 	case "ping", "invocations", "models", "metrics", "predictions", "explanations":
-		return deny(RouteDenied) // SageMaker, Prometheus, TorchServe
+		return deny(KServeHTTP, RouteDenied) // SageMaker, Prometheus, TorchServe
 	}
-	return deny(RouteUnknown)
+	return deny(KServeHTTP, RouteUnknown)
 }
 
-// ForContent returns r for a message with this content-type: gRPC is refused in
-// the form of gRPC, whatever path it came on.
+// ForContent returns r for a message with this content-type: what calls itself
+// gRPC is refused in the form of gRPC, whatever path it came on.
 func (r Route) ForContent(contentType string) Route {
 	if r.Protocol == KServeGRPC || !strings.HasPrefix(strings.ToLower(contentType), "application/grpc") {
 		return r
 	}
-	return Route{Protocol: KServeGRPC, Reason: ProtocolNotEnabled}
+	return deny(KServeGRPC, RouteUnknown)
 }
 
-func deny(reason Reason) Route { return Route{Protocol: KServeHTTP, Reason: reason} }
+func deny(protocol Protocol, reason Reason) Route { return Route{Protocol: protocol, Reason: reason} }
 
 // splitPath cuts a path into its segments. It fails where servers differ: bytes
 // outside the unreserved set (and ":", for which there are known routes),
@@ -76,65 +142,80 @@ func unreserved(c byte) bool {
 
 // selectV2 decides on the segments after /v2.
 func selectV2(method, path string, segments []string) Route {
-	if len(segments) == 0 {
-		return get(method, Route{Operation: ServerMetadata, Path: path})
+	switch at := strings.Join(segments, "/"); {
+	case at == "":
+		return only("GET", method, Route{Operation: ServerMetadata, Path: path})
+	case at == "health/live":
+		return only("GET", method, Route{Operation: ServerLive, Path: path})
+	case at == "health/ready":
+		return only("GET", method, Route{Operation: ServerReady, Path: path})
+	case at == "repository/index":
+		return only("POST", method, Route{Operation: RepositoryIndex, Path: path})
+	case at == "models/stats": // of all models, not a model of that name
+		return only("GET", method, Route{Operation: ModelStatistics, Path: path})
 	}
 	switch segments[0] {
 	case "models":
 		return selectModel(method, path, segments[1:])
-	case "health":
-		if len(segments) == 2 && segments[1] == "live" {
-			return get(method, Route{Operation: ServerLive, Path: path})
-		}
-		if len(segments) == 2 && segments[1] == "ready" {
-			return get(method, Route{Operation: ServerReady, Path: path})
-		}
 	case "repository", "systemsharedmemory", "cudasharedmemory", "trace", "logging":
-		return deny(RouteDenied)
+		return deny(KServeHTTP, RouteDenied)
 	}
-	return deny(RouteUnknown)
+	return deny(KServeHTTP, RouteUnknown)
+}
+
+// modelOperations are the endpoints below a model, with their methods.
+var modelOperations = map[string]struct {
+	method    string
+	operation Operation
+}{
+	"":                {"GET", ModelMetadata},
+	"ready":           {"GET", ModelReady},
+	"config":          {"GET", ModelConfig},
+	"stats":           {"GET", ModelStatistics},
+	"infer":           {"POST", Infer},
+	"generate":        {"POST", Generate},
+	"generate_stream": {"POST", GenerateStream},
 }
 
 // selectModel decides on the segments after /v2/models.
 func selectModel(method, path string, segments []string) Route {
 	if len(segments) == 0 {
-		return deny(RouteUnknown)
-	}
-	if len(segments) == 1 && segments[0] == "stats" {
-		return deny(RouteDenied) // statistics of all models, not a model of that name
+		return deny(KServeHTTP, RouteUnknown)
 	}
 	route := Route{Model: segments[0], Path: path}
-	if len(route.Model) > maxModelBytes || strings.Contains(route.Model, ":") {
-		return deny(PathInvalid)
+	if !ValidModel(route.Model) {
+		return deny(KServeHTTP, PathInvalid)
 	}
 	segments = segments[1:]
 	if len(segments) >= 2 && segments[0] == "versions" {
 		route.Version = segments[1]
-		if !validVersion(route.Version) {
-			return deny(PathInvalid)
+		if !ValidVersion(route.Version) {
+			return deny(KServeHTTP, PathInvalid)
 		}
 		segments = segments[2:]
 	}
-	switch strings.Join(segments, "/") {
-	case "":
-		route.Operation = ModelMetadata
-		return get(method, route)
-	case "ready":
-		route.Operation = ModelReady
-		return get(method, route)
-	case "infer":
-		route.Operation = Infer
-		return only("POST", method, route)
-	case "config", "stats", "trace/setting":
-		return deny(RouteDenied)
-	case "generate", "generate_stream", "infer_stream":
-		return deny(ProtocolNotEnabled)
+	at := strings.Join(segments, "/")
+	if o, ok := modelOperations[at]; ok {
+		route.Operation = o.operation
+		return only(o.method, method, route)
 	}
-	return deny(RouteUnknown)
+	switch at {
+	case "trace/setting":
+		return deny(KServeHTTP, RouteDenied)
+	case "infer_stream":
+		return deny(KServeHTTP, ProtocolNotEnabled)
+	}
+	return deny(KServeHTTP, RouteUnknown)
 }
 
-// validVersion accepts the decimal form that has no second spelling.
-func validVersion(s string) bool {
+var modelPattern = regexp.MustCompile(`^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$`)
+
+// ValidModel reports whether a message may name this model: the names that a
+// path may hold as a segment.
+func ValidModel(s string) bool { return len(s) <= maxModelBytes && modelPattern.MatchString(s) }
+
+// ValidVersion accepts the decimal form that has no second spelling.
+func ValidVersion(s string) bool {
 	if s == "" || len(s) > maxVersionDigits || s[0] == '0' {
 		return false
 	}
@@ -146,24 +227,75 @@ func validVersion(s string) bool {
 	return true
 }
 
-// reasonV1 tells OpenAI endpoints from the V1 protocol of KServe.
-func reasonV1(segments []string) Reason {
-	switch strings.Join(segments, "/") {
-	case "chat/completions", "completions", "embeddings", "responses", "models":
-		return ProtocolNotEnabled
-	}
-	if len(segments) > 1 && segments[0] == "models" {
-		return RouteDenied
-	}
-	return RouteUnknown
+// grpcMethods are the methods of inference.GRPCInferenceService and
+// grpc.health.v1.Health that are let through. The models are in the messages.
+var grpcMethods = map[string]Operation{
+	"/inference.GRPCInferenceService/ModelInfer":       Infer,
+	"/inference.GRPCInferenceService/ModelStreamInfer": InferStream,
+	"/inference.GRPCInferenceService/ServerLive":       ServerLive,
+	"/inference.GRPCInferenceService/ServerReady":      ServerReady,
+	"/inference.GRPCInferenceService/ModelReady":       ModelReady,
+	"/inference.GRPCInferenceService/ServerMetadata":   ServerMetadata,
+	"/inference.GRPCInferenceService/ModelMetadata":    ModelMetadata,
+	"/inference.GRPCInferenceService/ModelConfig":      ModelConfig,
+	"/inference.GRPCInferenceService/ModelStatistics":  ModelStatistics,
+	"/inference.GRPCInferenceService/RepositoryIndex":  RepositoryIndex,
+	"/grpc.health.v1.Health/Check":                     HealthCheck,
 }
 
-func get(method string, route Route) Route { return only("GET", method, route) }
+// grpcDenied are the methods that model servers are known to serve beside those.
+var grpcDenied = map[string]bool{
+	"RepositoryModelLoad": true, "RepositoryModelUnload": true, "TraceSetting": true, "LogSettings": true,
+	"SystemSharedMemoryStatus": true, "SystemSharedMemoryRegister": true, "SystemSharedMemoryUnregister": true,
+	"CudaSharedMemoryStatus": true, "CudaSharedMemoryRegister": true, "CudaSharedMemoryUnregister": true,
+	"Watch": true, "List": true,
+}
 
-// only lets route through for one method.
+// selectGRPC decides on the path of a gRPC method.
+func selectGRPC(method, path string) Route {
+	operation, ok := grpcMethods[path]
+	switch {
+	case ok && method != "POST":
+		return deny(KServeGRPC, MethodNotAllowed)
+	case ok:
+		return Route{Protocol: KServeGRPC, Operation: operation, Path: path}
+	case grpcDenied[path[strings.LastIndexByte(path, '/')+1:]]:
+		return deny(KServeGRPC, RouteDenied)
+	}
+	return deny(KServeGRPC, RouteUnknown)
+}
+
+// openAIOperations are the endpoints of the OpenAI API, with their methods. The
+// models are in the bodies.
+var openAIOperations = map[string]struct {
+	method    string
+	operation Operation
+}{
+	"chat/completions": {"POST", ChatCompletions},
+	"completions":      {"POST", Completions},
+	"embeddings":       {"POST", Embeddings},
+	"models":           {"GET", ModelList},
+}
+
+// selectV1 tells OpenAI endpoints from the V1 protocol of KServe.
+func selectV1(method, path string, segments []string) Route {
+	at := strings.Join(segments, "/")
+	if o, ok := openAIOperations[at]; ok {
+		if method != o.method {
+			return deny(OpenAI, MethodNotAllowed)
+		}
+		return Route{Protocol: OpenAI, Operation: o.operation, Path: path}
+	}
+	if at == "responses" || strings.HasPrefix(at, "models/") {
+		return deny(KServeHTTP, RouteDenied)
+	}
+	return deny(KServeHTTP, RouteUnknown)
+}
+
+// only lets a route of the V2 protocol through for one method.
 func only(want, method string, route Route) Route {
 	if method != want {
-		return deny(MethodNotAllowed)
+		return deny(KServeHTTP, MethodNotAllowed)
 	}
 	route.Protocol = KServeHTTP
 	return route

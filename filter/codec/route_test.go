@@ -26,8 +26,18 @@ func TestSelectAllows(t *testing.T) {
 		{"POST", "/v2/models/stats/infer",
 			codec.Route{Operation: codec.Infer, Model: "stats", Path: "/v2/models/stats/infer"}},
 		{"GET", "/v2/models/versions", codec.Route{Operation: codec.ModelMetadata, Model: "versions", Path: "/v2/models/versions"}},
+		{"POST", "/v2/models/m/versions/2/generate_stream",
+			codec.Route{Operation: codec.GenerateStream, Model: "m", Version: "2", Path: "/v2/models/m/versions/2/generate_stream"}},
+		{"GET", "/v2/models/m/config", codec.Route{Operation: codec.ModelConfig, Model: "m", Path: "/v2/models/m/config"}},
+		{"POST", "/inference.GRPCInferenceService/ModelStreamInfer?x",
+			codec.Route{Protocol: codec.KServeGRPC, Operation: codec.InferStream, Path: "/inference.GRPCInferenceService/ModelStreamInfer"}},
+		{"POST", "/v1/embeddings", codec.Route{Protocol: codec.OpenAI, Operation: codec.Embeddings, Path: "/v1/embeddings"}},
+		{"POST", "/openai/v1/chat/completions",
+			codec.Route{Protocol: codec.OpenAI, Operation: codec.ChatCompletions, Path: "/openai/v1/chat/completions"}},
 	} {
-		c.want.Protocol = codec.KServeHTTP
+		if c.want.Protocol == codec.Unknown {
+			c.want.Protocol = codec.KServeHTTP
+		}
 		if got := codec.Select(c.method, c.path); got != c.want {
 			t.Errorf("Select(%s, %s) = %+v, want %+v", c.method, c.path, got, c.want)
 		}
@@ -46,23 +56,21 @@ func TestSelectDenies(t *testing.T) {
 			"/v2/models/" + strings.Repeat("m", 256) + "/infer", "/v2/models/m/infer%3fx", "/v2/models/m*/infer",
 		},
 		codec.RouteDenied: {
-			"/v2/models/stats", "/v2/models/m/config", "/v2/models/m/versions/1/config", "/v2/models/m/stats",
-			"/v2/models/m/trace/setting", "/v2/trace/setting", "/v2/logging", "/v2/repository/index",
+			"/v2/models/m/trace/setting", "/v2/trace/setting", "/v2/logging",
 			"/v2/repository/r/index", "/v2/repository/models/m/load", "/v2/repository/models/m/unload",
 			"/v2/systemsharedmemory/status", "/v2/systemsharedmemory/region/r/register",
 			"/v2/cudasharedmemory/unregister", "/ping", "/invocations", "/models", "/models/m/invoke", "/metrics",
-			"/v1/models/m:predict", "/v1/models/m", "/v1/models/m/load", "/predictions/m",
+			"/v1/models/m:predict", "/v1/models/m", "/v1/models/m/load", "/predictions/m", "/v1/responses",
+			"/inference.GRPCInferenceService/RepositoryModelLoad", "/inference.GRPCInferenceService/LogSettings",
+			"/inference.GRPCInferenceService/SystemSharedMemoryRegister", "/grpc.health.v1.Health/Watch",
 		},
-		codec.ProtocolNotEnabled: {
-			"/v2/models/m/generate", "/v2/models/m/generate_stream", "/v2/models/m/versions/1/generate",
-			"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models", "/openai/v1/completions",
-			"/inference.GRPCInferenceService/ModelInfer", "/inference.GRPCInferenceService/RepositoryModelLoad",
-			"/grpc.health.v1.Health/Check",
-		},
+		codec.ProtocolNotEnabled: {"/v2/models/m/infer_stream"},
 		codec.RouteUnknown: {
 			"/v2x", "/V2", "/v3/models/m", "/v2/models", "/v2/health", "/v2/health/live/x", "/v2/Models/m",
 			"/v2/models/m/Infer", "/v2/models/m/infer/x", "/v2/models/m/versions", "/v2/models/m/versions/1/versions/2/infer",
 			"/favicon.ico", "/v1/files", "/v1", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+			"/inference.GRPCInferenceService/modelInfer", "/inference.GRPCInferenceService/x/ModelInfer",
+			"/inference.GRPCInferenceService", "/grpc.health.v1.Health/ModelInfer", "/openai/chat/completions", "/openai/v2",
 		},
 	}
 	for reason, list := range paths {
@@ -80,7 +88,10 @@ func TestSelectDenies(t *testing.T) {
 func TestSelectMethods(t *testing.T) {
 	for path, allowed := range map[string]string{
 		"/v2": "GET", "/v2/health/live": "GET", "/v2/health/ready": "GET", "/v2/models/m": "GET",
-		"/v2/models/m/ready": "GET", "/v2/models/m/infer": "POST",
+		"/v2/models/m/ready": "GET", "/v2/models/m/infer": "POST", "/v2/models/m/generate": "POST",
+		"/v2/models/m/config": "GET", "/v2/models/stats": "GET", "/v2/repository/index": "POST",
+		"/inference.GRPCInferenceService/ModelInfer": "POST", "/grpc.health.v1.Health/Check": "POST",
+		"/v1/chat/completions": "POST", "/openai/v1/models": "GET",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "HEAD", "OPTIONS", "get", "CONNECT", ""} {
 			got := codec.Select(method, path)
@@ -104,7 +115,7 @@ func TestSelectProtocolOfGRPC(t *testing.T) {
 		"application/json": false, "": false,
 	} {
 		got := route.ForContent(contentType)
-		if grpc && (got.Protocol != codec.KServeGRPC || got.Operation != codec.Deny || got.Reason != codec.ProtocolNotEnabled) {
+		if grpc && (got.Protocol != codec.KServeGRPC || got.Operation != codec.Deny || got.Reason != codec.RouteUnknown) {
 			t.Errorf("%q: %+v", contentType, got)
 		}
 		if !grpc && got != route {

@@ -20,7 +20,7 @@ import (
 // Built is what a configuration compiles to.
 type Built struct {
 	Policy   *policy.Policy
-	Codec    codec.Codec
+	Codecs   codec.Codecs
 	Monitors []monitor.ModelConfig
 	KeyEpoch time.Duration // how long keyed draws stay the same
 	BodyKey  []byte        // keys the hashes of forwarded bodies
@@ -39,7 +39,7 @@ func (c *Config) Build(secret []byte) (*Built, error) {
 		v.fail("keys.sanitize_file", "%v", err)
 	}
 	b := &Built{KeyEpoch: time.Duration(c.Keys.Epoch), BodyKey: derive(secret, "weir forwarded body")}
-	if b.Codec, err = kserve.New(c.Limits.codec()); err != nil {
+	if b.Codecs, err = c.codecs(); err != nil {
 		v.fail("limits", "%v", err)
 	}
 	models := make([]*policy.Model, len(c.Models))
@@ -52,6 +52,15 @@ func (c *Config) Build(secret []byte) (*Built, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// codecs are those of the protocols that the model server is said to speak.
+func (c *Config) codecs() (codec.Codecs, error) {
+	http, err := kserve.NewHTTP(c.Limits.codec())
+	if err != nil {
+		return nil, err
+	}
+	return codec.Codecs{codec.KServeHTTP: http}, nil
 }
 
 // derive makes a key of its own for each purpose out of one secret.

@@ -54,12 +54,12 @@ func newServer(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
-	c, err := kserve.New(kserve.DefaultLimits())
+	c, err := kserve.NewHTTP(kserve.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := filter.New(filter.Options{Monitor: ignore{}, Telemetry: tel, Log: log, Slots: 2})
-	f.Use(&filter.Runtime{Codec: c, Signatures: fixed{}, Timeout: time.Minute, BodyKey: []byte("k"),
+	f.Use(&filter.Runtime{Codecs: codec.Codecs{codec.KServeHTTP: c}, Signatures: fixed{}, Timeout: time.Minute, BodyKey: []byte("k"),
 		Policy: policy.New([]*policy.Model{{Pattern: "m", Inputs: map[string]policy.Input{"T": {Kind: policy.Text}}}})})
 	return New(f, Limits{MaxBodyBytes: 1 << 20, MaxBytesInFlight: 16 << 20, MaxStreams: 10, AdmissionTimeout: 10 * time.Millisecond}, log)
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/filter/codec"
 	"weir/monitor"
 	"weir/monitor/baseline"
 	"weir/sanitize"
@@ -101,15 +102,17 @@ type Model struct {
 // Policy is the compiled rules of one configuration. It is immutable.
 type Policy struct {
 	models []*Model // the most specific pattern first
+	open   []codec.Operation
 }
 
 // New returns the policy of the given models. Plain names come before globs, and
 // globs with more literal characters before those with fewer, whatever the order
-// in the file; of equals, the one with more wildcards for a single character.
-func New(models []*Model) *Policy {
+// in the file; of equals, the one with more wildcards for a single character. open
+// are the operations that are let through although they tell of the server's insides.
+func New(models []*Model, open ...codec.Operation) *Policy {
 	sorted := slices.Clone(models)
 	slices.SortStableFunc(sorted, func(a, b *Model) int { return cmp.Compare(specificity(b.Pattern), specificity(a.Pattern)) })
-	return &Policy{models: sorted}
+	return &Policy{models: sorted, open: open}
 }
 
 func specificity(pattern string) int {
@@ -148,6 +151,17 @@ func classEnd(pattern string, i int) int {
 
 // IsGlob reports whether a pattern of a model is more than a plain name.
 func IsGlob(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// Opens reports whether an operation that is not closed to all is let through.
+func (p *Policy) Opens(o codec.Operation) bool {
+	switch o {
+	case codec.Deny:
+		return false
+	case codec.ModelConfig, codec.ModelStatistics, codec.RepositoryIndex:
+		return slices.Contains(p.open, o)
+	}
+	return true
+}
 
 // Models lists the rule sets, the most specific first. They are not to be changed.
 func (p *Policy) Models() []*Model { return p.models }

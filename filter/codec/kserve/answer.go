@@ -14,7 +14,7 @@ import (
 // would: the outputs that it named in its order, or all in the model server's,
 // each JSON or binary, in the coding it accepts. Outputs that were not asked for
 // are left out; one that was asked for but is missing is ResponseMalformed.
-func (c *Codec) EncodeResponse(request *codec.Request, response *codec.Response) (*codec.Message, error) {
+func (c *HTTP) EncodeResponse(request *codec.Request, response *codec.Response) (*codec.Message, error) {
 	chosen, err := choose(request, response)
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func tooLarge(limits *Limits) error {
 }
 
 // appendData writes the elements of a tensor as a flat JSON list.
-func (c *Codec) appendData(w []byte, t *tensor.Tensor) ([]byte, error) {
+func (c *HTTP) appendData(w []byte, t *tensor.Tensor) ([]byte, error) {
 	if t.DataType == tensor.Bytes {
 		return c.appendBytes(w, t)
 	}
@@ -162,7 +162,7 @@ func (c *Codec) appendData(w []byte, t *tensor.Tensor) ([]byte, error) {
 	return w, nil
 }
 
-func (c *Codec) appendBytes(w []byte, t *tensor.Tensor) ([]byte, error) {
+func (c *HTTP) appendBytes(w []byte, t *tensor.Tensor) ([]byte, error) {
 	n, err := tensor.Elements(t.Shape, math.MaxInt32)
 	if err != nil {
 		return nil, codec.Refuse(codec.ResponseMalformed, "%v", err)

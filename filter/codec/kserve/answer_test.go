@@ -142,7 +142,7 @@ func TestEncodeResponseRefuses(t *testing.T) {
 func TestEncodeResponseTooLarge(t *testing.T) {
 	limits := DefaultLimits()
 	limits.MaxResponseBytes = 2000
-	c, err := New(limits)
+	c, err := NewHTTP(limits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ const freeInflatedBytes = 64 << 10
 
 // inflate undoes the content coding of a request body: one gzip member or one
 // zlib stream, with its checksum, and not a byte after it.
-func (c *Codec) inflate(coding codec.Coding, body []byte) ([]byte, error) {
+func (c *HTTP) inflate(coding codec.Coding, body []byte) ([]byte, error) {
 	if coding == codec.Identity {
 		return body, nil
 	}

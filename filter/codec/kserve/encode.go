@@ -16,7 +16,7 @@ import (
 // It asks for the named outputs in binary form, for all of them if outputs is
 // empty. A request that no DecodeRequest returns, or whose tensors a sanitiser has
 // made larger than a body may be, is refused.
-func (c *Codec) EncodeRequest(request *codec.Request, outputs []string) (*codec.Message, error) {
+func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.Message, error) {
 	if err := c.checkRequest(request, outputs); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (c *Codec) EncodeRequest(request *codec.Request, outputs []string) (*codec.
 
 // checkRequest holds that what a sanitiser or a caller made of a request can
 // still be said in one way.
-func (c *Codec) checkRequest(request *codec.Request, outputs []string) error {
+func (c *HTTP) checkRequest(request *codec.Request, outputs []string) error {
 	if request.ID != "" {
 		if err := checkName(request.ID, &c.limits, "the id"); err != nil {
 			return err
@@ -100,7 +100,7 @@ func (c *Codec) checkRequest(request *codec.Request, outputs []string) error {
 	return nil
 }
 
-func (c *Codec) checkInput(input *codec.Input) error {
+func (c *HTTP) checkInput(input *codec.Input) error {
 	if err := checkName(input.Name, &c.limits, "a tensor name"); err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func FuzzDecodeResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, jsonBytes int) {
 		c := newCodec(t)
 		headers := codec.Headers{{Name: headerLengthName, Value: strconv.Itoa(jsonBytes)}}
-		response, err := c.DecodeResponse(headers, body)
+		response, err := c.DecodeResponse(nil, headers, body)
 		if err != nil {
 			if r := reasonOf(t, err); r != string(codec.ResponseMalformed) && r != string(codec.ResponseTooLarge) {
 				t.Fatalf("reason %s", r)
@@ -90,7 +90,7 @@ func FuzzDecodeResponse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("decoded but not encoded: %v", err)
 		}
-		again, err := c.DecodeResponse(m.Headers, m.Body)
+		again, err := c.DecodeResponse(nil, m.Headers, m.Body)
 		if err != nil {
 			t.Fatalf("own form refused: %v\n%q", err, m.Body)
 		}

@@ -22,27 +22,48 @@ import (
 	"weir/filter/codec"
 )
 
-// Codec implements codec.Codec. It is safe for concurrent use.
-type Codec struct{ limits Limits }
+// HTTP implements codec.Codec for the protocol over HTTP. It is safe for
+// concurrent use.
+type HTTP struct{ limits Limits }
 
-var _ codec.Codec = (*Codec)(nil)
+var _ codec.Codec = (*HTTP)(nil)
 
-// New returns a codec with these limits, or an error if they are not valid.
-func New(limits Limits) (*Codec, error) {
+// NewHTTP returns a codec with these limits, or an error if they are not valid.
+func NewHTTP(limits Limits) (*HTTP, error) {
 	if err := limits.Validate(); err != nil {
 		return nil, err
 	}
-	return &Codec{limits}, nil
+	return &HTTP{limits}, nil
 }
 
 // MaxTensorBytes is the limit of a request's tensors, taken together.
-func (c *Codec) MaxTensorBytes() int { return c.limits.MaxBodyBytes }
+func (c *HTTP) MaxTensorBytes() int { return c.limits.MaxBodyBytes }
 
 // Path returns the canonical path of an inference; an empty version leaves the
 // choice to the model server.
-func (c *Codec) Path(model, version string) string {
-	if version == "" {
-		return "/v2/models/" + model + "/infer"
+func (c *HTTP) Path(request *codec.Request) string {
+	if request.Version == "" {
+		return "/v2/models/" + request.Model + "/infer"
 	}
-	return "/v2/models/" + model + "/versions/" + version + "/infer"
+	return "/v2/models/" + request.Model + "/versions/" + request.Version + "/infer"
+}
+
+// DecodeHead has nothing to say: DecodeRequest judges the headers with the body.
+func (c *HTTP) DecodeHead(codec.Route, codec.Headers) (codec.Headers, error) { return nil, nil }
+
+// BindRequest keeps the signature: the inputs of the V2 protocol have names.
+func (c *HTTP) BindRequest(request *codec.Request, signature *codec.Signature) error {
+	request.Signature = signature
+	return nil
+}
+
+// DecodeQuery refuses: over HTTP, operations that infer nothing take no body.
+func (c *HTTP) DecodeQuery(*codec.Route, codec.Headers, []byte) (*codec.Message, error) {
+	return nil, codec.Refuse(codec.HeaderInvalid, "this endpoint takes no body")
+}
+
+// EncodeError writes an error as a server-sent event, as generate_stream does
+// after its first event.
+func (c *HTTP) EncodeError(_ *codec.Request, text string) []byte {
+	return append(appendString([]byte(`data: {"error":`), text), "}\n\n"...)
 }

@@ -19,7 +19,7 @@ func TestLimitsValidate(t *testing.T) {
 	if err := DefaultLimits().Validate(); err != nil {
 		t.Error(err)
 	}
-	if _, err := New(Limits{}); err == nil {
+	if _, err := NewHTTP(Limits{}); err == nil {
 		t.Error("zero limits are valid")
 	}
 	for i := range reflect.TypeFor[Limits]().NumField() {
@@ -52,7 +52,7 @@ func TestLimits(t *testing.T) {
 	const input = `{"name":"X","shape":[1],"datatype":"UINT8","data":[1]}`
 	limits := Limits{MaxBodyBytes: 2000, MaxResponseBytes: 1000, MaxInflateRatio: 10, MaxJSONHeaderBytes: 150, MaxJSONDepth: 6,
 		MaxInputs: 3, MaxOutputs: 3, MaxParameters: 3, MaxRank: 3, MaxElements: 5, MaxBytesElements: 4, MaxNameBytes: 8}
-	c, err := New(limits)
+	c, err := NewHTTP(limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestInflateBomb(t *testing.T) {
 	} {
 		limits = DefaultLimits()
 		change()
-		c, err := New(limits)
+		c, err := NewHTTP(limits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +239,7 @@ func TestAllocationIsBounded(t *testing.T) {
 func TestBinaryFormIsBounded(t *testing.T) {
 	limits := DefaultLimits()
 	limits.MaxBodyBytes = 1 << 20
-	c, err := New(limits)
+	c, err := NewHTTP(limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestDecodeRequestNeedsItsRoute(t *testing.T) {
 	c := newCodec(t)
 	for _, want := range []string{"/v2/models/m/infer", "/v2/models/m/versions/4/infer"} {
 		route := codec.Select("POST", want)
-		if got := c.Path(route.Model, route.Version); got != want || got != route.Path {
+		if got := c.Path(&codec.Request{Model: route.Model, Version: route.Version}); got != want || got != route.Path {
 			t.Errorf("path %s, want %s", got, want)
 		}
 	}

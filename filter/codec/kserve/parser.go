@@ -18,7 +18,7 @@ type parser struct {
 }
 
 // parser returns a parser of a message whose tensors have at most room bytes.
-func (c *Codec) parser(json []byte, room int) *parser {
+func (c *HTTP) parser(json []byte, room int) *parser {
 	return &parser{scanner{src: json, maxDepth: c.limits.MaxJSONDepth}, &c.limits, int64(room)}
 }
 

@@ -6,7 +6,7 @@ import (
 
 // DecodeRequest parses an inference request strictly. Binary tensors are views
 // into body, or into what it inflates to.
-func (c *Codec) DecodeRequest(route codec.Route, headers codec.Headers, body []byte) (*codec.Request, error) {
+func (c *HTTP) DecodeRequest(route codec.Route, headers codec.Headers, body []byte) (*codec.Request, error) {
 	if route.Operation != codec.Infer || route.Protocol != codec.KServeHTTP {
 		return nil, codec.Refuse(codec.RouteDenied, "not an inference over HTTP")
 	}
@@ -35,7 +35,7 @@ func (c *Codec) DecodeRequest(route codec.Route, headers codec.Headers, body []b
 
 // requestBody checks what the headers say about the body and returns it without
 // its content coding, and how many bytes of it are JSON.
-func (c *Codec) requestBody(headers codec.Headers, body []byte) (plain []byte, jsonBytes int, err error) {
+func (c *HTTP) requestBody(headers codec.Headers, body []byte) (plain []byte, jsonBytes int, err error) {
 	if _, lines := headers.Get("transfer-encoding"); lines > 0 {
 		return nil, 0, codec.Refuse(codec.HeaderInvalid, "transfer-encoding is not accepted")
 	}

@@ -9,7 +9,7 @@ import (
 // DecodeResponse parses the model server's answer to a canonical request: every
 // output binary, no content coding. The outputs are views into body. All reasons
 // are ResponseMalformed or ResponseTooLarge.
-func (c *Codec) DecodeResponse(headers codec.Headers, body []byte) (*codec.Response, error) {
+func (c *HTTP) DecodeResponse(_ *codec.Request, headers codec.Headers, body []byte) (*codec.Response, error) {
 	if len(body) > c.limits.MaxResponseBytes {
 		return nil, codec.Refuse(codec.ResponseTooLarge, "the answer has more than %d bytes", c.limits.MaxResponseBytes)
 	}
@@ -33,7 +33,7 @@ func malformedResponse(err error) error {
 	return codec.Refuse(reason, "the model server's answer: %s", refusal.Detail)
 }
 
-func (c *Codec) decodeResponse(headers codec.Headers, body []byte) (*codec.Response, error) {
+func (c *HTTP) decodeResponse(headers codec.Headers, body []byte) (*codec.Response, error) {
 	if err := contentLength(headers, body); err != nil {
 		return nil, err
 	}

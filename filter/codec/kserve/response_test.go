@@ -49,7 +49,7 @@ func TestDecodeResponse(t *testing.T) {
 		if v.blob != "" {
 			headers = append(headers, codec.Header{Name: headerLengthName, Value: strconv.Itoa(len(v.json))})
 		}
-		response, err := c.DecodeResponse(headers, body)
+		response, err := c.DecodeResponse(nil, headers, body)
 		if got := reasonOf(t, err); got != v.expect || (response == nil) != (err != nil) {
 			t.Errorf("%s: got %v, want %s", v.about, err, v.expect)
 		}
@@ -58,13 +58,13 @@ func TestDecodeResponse(t *testing.T) {
 
 func TestDecodeResponseFields(t *testing.T) {
 	v := responseVectors[1]
-	response, err := newCodec(t).DecodeResponse(codec.Headers{{Name: headerLengthName, Value: strconv.Itoa(len(v.json))}}, []byte(v.json+v.blob))
+	response, err := newCodec(t).DecodeResponse(nil, codec.Headers{{Name: headerLengthName, Value: strconv.Itoa(len(v.json))}}, []byte(v.json+v.blob))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := fmt.Sprintf("%+v", *response)
 	want := `{Model:m Version:1 ID:7 Parameters:[{Name:sequence_id Value:0} {Name:sequence_start Value:false} {Name:x Value:y} {Name:f Value:0.5}] ` +
-		`Outputs:[{Name:Y DataType:BYTES Shape:[2] Data:[1 0 0 0 97 0 0 0 0]} {Name:Z DataType:INT8 Shape:[1] Data:[255]}]}`
+		`Outputs:[{Name:Y DataType:BYTES Shape:[2] Data:[1 0 0 0 97 0 0 0 0]} {Name:Z DataType:INT8 Shape:[1] Data:[255]}] Error: Final:false Extra:<nil>}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -86,22 +86,22 @@ func TestDecodeResponseHeaders(t *testing.T) {
 		"wrong body length":  {good, {Name: "content-length", Value: "3"}},
 		"length cuts a byte": {{Name: headerLengthName, Value: strconv.Itoa(len(v.json) - 1)}},
 	} {
-		if _, err := c.DecodeResponse(headers, body); reasonOf(t, err) != "response_malformed" {
+		if _, err := c.DecodeResponse(nil, headers, body); reasonOf(t, err) != "response_malformed" {
 			t.Errorf("%s: %v", about, err)
 		}
 	}
-	if _, err := c.DecodeResponse(codec.Headers{good, {Name: "content-encoding", Value: "identity"}}, body); err != nil {
+	if _, err := c.DecodeResponse(nil, codec.Headers{good, {Name: "content-encoding", Value: "identity"}}, body); err != nil {
 		t.Error(err)
 	}
 	limits := DefaultLimits()
 	limits.MaxResponseBytes = len(body)
 	for size, want := range map[int]string{len(body): "ok", len(body) - 1: "response_too_large"} {
 		limits.MaxResponseBytes = size
-		small, err := New(limits)
+		small, err := NewHTTP(limits)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := small.DecodeResponse(codec.Headers{good}, body); reasonOf(t, err) != want {
+		if _, err := small.DecodeResponse(nil, codec.Headers{good}, body); reasonOf(t, err) != want {
 			t.Errorf("limit %d for %d bytes: %v", size, len(body), err)
 		}
 	}

@@ -99,9 +99,9 @@ func unquote(t testing.TB, s string) (joined string) {
 
 var inferRoute = codec.Select("POST", "/v2/models/m/infer")
 
-func newCodec(t testing.TB) *Codec {
+func newCodec(t testing.TB) *HTTP {
 	t.Helper()
-	c, err := New(DefaultLimits())
+	c, err := NewHTTP(DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
