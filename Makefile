@@ -25,11 +25,13 @@ build: ## build bin/weir
 .PHONY: demo
 demo: ## show a back door open in a bare Triton and shut behind Weir (KEEP=1: leave it running)
 	@echo "Weir in front of a real Triton. The first run installs the parts, which takes some minutes."
-	@$(MAKE) --no-print-directory deps build-demo
+	@deploy/local/deps.sh demo
+	@$(MAKE) --no-print-directory build-demo
 	@exec bin/weir-demo
 
 .PHONY: baseline
-baseline: deps build-demo ## record the drift baseline of the demo's model anew
+baseline: build-demo ## record the drift baseline of the demo's model anew
+	@deploy/local/deps.sh demo
 	@exec bin/weir-demo baseline
 
 .PHONY: build-demo

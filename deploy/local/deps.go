@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -14,11 +15,13 @@ type Deps struct {
 	Root       string // the repository
 	Models     string // the Triton model repository of this package
 	Triton     string // directory with Triton's bin, lib and backends
-	Envoy      string // program
+	Envoy      string // program, of the version that $WEIR_ENVOY names, else the newest
 	Python     string // program, with numpy, Pillow and tritonclient
 	Prometheus string // program
 	Promtool   string // program
 	Exiftool   string // program
+
+	dir string // what deps.sh installed
 }
 
 // FindDeps finds the repository above the working directory and what deps.sh
@@ -58,18 +61,39 @@ func findDeps(root, dir string) (Deps, error) {
 		Root:       root,
 		Models:     filepath.Join(root, "deploy", "local", "models"),
 		Triton:     filepath.Join(dir, "triton"),
-		Envoy:      file(filepath.Join(dir, "envoy", "envoy")),
+		dir:        dir,
 		Python:     file(filepath.Join(dir, "venv", "bin", "python")),
 		Prometheus: command("prometheus"),
 		Promtool:   command("promtool"),
 		Exiftool:   command("exiftool"),
 	}
+	envoy, err := deps.envoy(os.Getenv("WEIR_ENVOY"))
+	if err != nil {
+		return Deps{}, err
+	}
+	deps.Envoy = file(envoy)
 	file(deps.tritonServer())
 	file(filepath.Join(deps.Triton, "backends", "python", "triton_python_backend_stub"))
 	if len(missing) > 0 {
 		return Deps{}, fmt.Errorf("parts of the local stack are missing, run \"make deps\": %s", strings.Join(missing, ", "))
 	}
 	return deps, nil
+}
+
+// EnvoyVersions are the versions that Weir serves, the newest last.
+func EnvoyVersions() []string { return []string{"1.36", "1.37", "1.38", "1.39", "1.40"} }
+
+// envoy is the program of a version; "" is the newest.
+func (d Deps) envoy(version string) (string, error) {
+	versions := EnvoyVersions()
+	switch i := slices.Index(versions, version); {
+	case version == "" || i == len(versions)-1:
+		return filepath.Join(d.dir, "envoy", "envoy"), nil
+	case i < 0:
+		return "", fmt.Errorf("envoy %q is none of %s", version, strings.Join(versions, ", "))
+	default:
+		return filepath.Join(d.dir, "envoy-"+version, "envoy"), nil
+	}
 }
 
 func (d Deps) tritonServer() string { return filepath.Join(d.Triton, "bin", "tritonserver") }

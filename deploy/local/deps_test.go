@@ -11,6 +11,7 @@ func TestFindDepsNamesWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("WEIR_DEPS", dir)
 	t.Setenv("PATH", dir)
+	t.Setenv("WEIR_ENVOY", "")
 	_, err := FindDeps()
 	if err == nil {
 		t.Fatal("found in an empty directory")
@@ -46,6 +47,14 @@ func TestFindDepsNamesWhatIsMissing(t *testing.T) {
 	}
 	if _, err := FindDeps(); err == nil || !strings.Contains(err.Error(), "envoy/envoy") {
 		t.Errorf("Envoy that cannot be executed: %v", err)
+	}
+	t.Setenv("WEIR_ENVOY", "1.37")
+	if _, err := FindDeps(); err == nil || !strings.Contains(err.Error(), "envoy-1.37/envoy") {
+		t.Errorf("another Envoy: %v", err)
+	}
+	t.Setenv("WEIR_ENVOY", "1.3")
+	if _, err := FindDeps(); err == nil || !strings.Contains(err.Error(), `"1.3" is none of 1.36`) {
+		t.Errorf("no such Envoy: %v", err)
 	}
 	t.Chdir("/")
 	if _, err := FindDeps(); err == nil || !strings.Contains(err.Error(), "not inside") {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes requirements.txt and servers.txt: every package that the .in files
-# need, at one exact version, with the digest of the one wheel that fits
+# Writes requirements.txt, servers.txt and envoys.txt: every package that the .in
+# files need, at one exact version, with the digest of the one wheel that fits
 # CPython 3.11 on Linux x86-64. Run it after a change of an .in file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -24,3 +24,6 @@ PY
 
 lock -r requirements.in >requirements.txt
 lock --no-deps -r servers.in >servers.txt
+while read -r requirement; do
+	lock --no-deps "$requirement"
+done < <(grep -v '^#' envoys.in) >envoys.txt
