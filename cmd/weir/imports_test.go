@@ -20,6 +20,7 @@ var layers = []string{
 	"monitor/internal/...",
 	"monitor/baseline",
 	"monitor/drift",
+	"monitor/decision",
 	"monitor/telemetry",
 	"monitor",
 	"filter/codec",
