@@ -84,7 +84,7 @@ func Image(ctx context.Context, data []byte, o ImageOptions) (out []byte, report
 // admitImage applies what needs no parsing.
 func admitImage(data []byte, format string, o ImageOptions) error {
 	if limit := o.Limits.orDefaults().MaxBytes; len(data) > limit {
-		return refuse(ImageTooLarge, "%d bytes; the limit is %d", len(data), limit)
+		return tooLong(ImageTooLarge, len(data), limit, "%d bytes; the limit is %d")
 	}
 	allowed := o.Formats
 	if allowed == nil {
@@ -135,7 +135,7 @@ func imageRefusal(err error) *Refusal {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return refuse(DeadlineExceeded, "%v", err)
 	case errors.As(err, &fault):
-		return refuse(imageReasons[fault.Fault], "%s", fault.Detail)
+		return &Refusal{Reason: imageReasons[fault.Fault], Detail: fault.Detail, Excess: Excess(fault.Excess)}
 	}
 	// The walker has found the file well-formed, so this is a limit of the decoder.
 	return refuse(ImageUnsupported, "%v", err)

@@ -31,7 +31,7 @@ const cropLabel = "weir image crop 1"
 func renormalise(ctx context.Context, s *picture.Stripped, format string, o ImageOptions) ([]byte, error) {
 	need, limit := decodedBytes(s.Info, o.Profile), o.Limits.orDefaults().MaxDecodedBytes
 	if need > limit {
-		return nil, picture.Errorf(picture.TooManyPixels,
+		return nil, picture.Over(picture.TooManyPixels, "decoded bytes", need, limit,
 			"%d × %d pixels need %d bytes; the limit is %d", s.Info.Width, s.Info.Height, need, limit)
 	}
 	release, err := o.Memory.take(ctx, need)

@@ -109,6 +109,15 @@ func (r Reason) Limit() bool {
 type Refusal struct {
 	Reason Reason
 	Detail string // for the operator; may name sizes and places, never content
+	Excess Excess // of a value that is over a limit
+}
+
+// Excess is a size or count that is over its limit. Of what is counted while a
+// value is read, Value is the count at which the reading stopped.
+type Excess struct {
+	Of    string // "bytes", "pixels", "segments"; "" for none
+	Value int64
+	Limit int64
 }
 
 // Error returns the reason and the detail.
@@ -116,4 +125,11 @@ func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Detail }
 
 func refuse(reason Reason, format string, args ...any) *Refusal {
 	return &Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+// tooLong refuses a value of n bytes.
+func tooLong(reason Reason, n, limit int, format string) *Refusal {
+	r := refuse(reason, format, n, limit)
+	r.Excess = Excess{Of: "bytes", Value: int64(n), Limit: int64(limit)}
+	return r
 }

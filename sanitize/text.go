@@ -99,7 +99,7 @@ func Text(data []byte, o TextOptions) ([]byte, Report, error) {
 		return nil, report, err
 	}
 	if len(data) > o.maxBytes() {
-		return nil, report, refuse(TextTooLong, "%d bytes, limit %d", len(data), o.maxBytes())
+		return nil, report, tooLong(TextTooLong, len(data), o.maxBytes(), "%d bytes, limit %d")
 	}
 	if plainSpan(data) == len(data) {
 		report.Action = Unchanged
@@ -139,7 +139,7 @@ func settle(text []byte, strict bool, limit int, found *findings) ([]byte, error
 		if scan.unnormalised {
 			normal := form.Bytes(out)
 			if len(normal) > limit {
-				return nil, refuse(TextTooLong, "%d bytes in normal form, limit %d", len(normal), limit)
+				return nil, tooLong(TextTooLong, len(normal), limit, "%d bytes in normal form, limit %d")
 			}
 			if !bytes.Equal(normal, out) {
 				found.renormalised = true

@@ -49,12 +49,12 @@ func (r *Reading) Findings() []policy.Finding {
 		if c.Mode == policy.Off {
 			continue
 		}
-		reason, detail := r.run(c)
-		if reason == "" {
+		f := r.run(c)
+		if f.Reason == "" {
 			continue
 		}
-		f := policy.Finding{Rule: c.Name, Part: c.Output, Reason: reason, Detail: detail, Action: c.Action, Mode: c.Mode}
-		if reason == policy.OutputUnreadable {
+		f.Rule, f.Part, f.Action, f.Mode = c.Name, c.Output, c.Action, c.Mode
+		if f.Reason == policy.OutputUnreadable {
 			f.Action = policy.Block
 		}
 		findings = append(findings, f)
@@ -62,29 +62,31 @@ func (r *Reading) Findings() []policy.Finding {
 	return findings
 }
 
-func (r *Reading) run(c policy.Check) (policy.Reason, string) {
+// run returns what a check finds: a reason, "" for nothing, and what goes with it.
+func (r *Reading) run(c policy.Check) policy.Finding {
 	out, err := r.output(c.Output)
 	if err != nil {
-		return policy.OutputUnreadable, err.Error()
+		return policy.Finding{Reason: policy.OutputUnreadable, Detail: err.Error()}
 	}
 	if c.Finite {
 		if i := notFinite(out); i >= 0 {
-			return policy.OutputNotFinite, fmt.Sprintf("output %q: element %d is not finite", c.Output, i)
+			return policy.Finding{Reason: policy.OutputNotFinite, Detail: fmt.Sprintf("output %q: element %d is not finite", c.Output, i)}
 		}
 	}
 	if c.MinConfidence <= 0 {
-		return "", ""
+		return policy.Finding{}
 	}
 	rows, err := r.rows(c.Output)
 	if err != nil {
-		return policy.OutputUnreadable, err.Error()
+		return policy.Finding{Reason: policy.OutputUnreadable, Detail: err.Error()}
 	}
 	for i, row := range rows {
 		if row.Confidence < c.MinConfidence {
-			return policy.LowConfidence, fmt.Sprintf("output %q: row %d is below the confidence floor", c.Output, i)
+			return policy.Finding{Reason: policy.LowConfidence, Detail: fmt.Sprintf("output %q: row %d is below the confidence floor", c.Output, i),
+				Measured: policy.Measured{Of: "confidence", Value: row.Confidence, Threshold: c.MinConfidence, Index: i}}
 		}
 	}
-	return "", ""
+	return policy.Finding{}
 }
 
 // notFinite returns the index of the first NaN or infinity; -1 if there is none.

@@ -100,6 +100,18 @@ func TestFiniteLooksAtEveryElement(t *testing.T) {
 	}
 }
 
+// A finding tells the operator what was found against what, in which row.
+func TestLowConfidenceIsMeasured(t *testing.T) {
+	m := &policy.Model{Checks: []policy.Check{{Name: "floor", Output: "P", MinConfidence: 0.5, Action: policy.Flag, Mode: policy.Shadow}}}
+	response := &codec.Response{Outputs: []tensor.Tensor{fp32("P", []int64{3, 3}, 0.75, 0.25, 0, 0.375, 0.25, 0.375, 0.375, 0.375, 0.25)}}
+	findings := Read(&policy.Plan{Model: m}, response).Findings()
+	want := policy.Finding{Rule: "floor", Part: "P", Reason: policy.LowConfidence, Detail: `output "P": row 1 is below the confidence floor`,
+		Action: policy.Flag, Mode: policy.Shadow, Measured: policy.Measured{Of: "confidence", Value: 0.375, Threshold: 0.5, Index: 1}}
+	if len(findings) != 1 || findings[0] != want {
+		t.Errorf("found %+v, want %+v", findings, want)
+	}
+}
+
 func TestWatched(t *testing.T) {
 	m := &policy.Model{Drift: &policy.Drift{Output: "P"}}
 	response := &codec.Response{Outputs: []tensor.Tensor{fp32("P", []int64{1, 2}, 0.25, 0.75)}}

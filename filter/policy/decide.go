@@ -46,6 +46,18 @@ type Finding struct {
 	Bytes  int    // removed by a sanitiser
 	Action Action
 	Mode   Mode
+	// Measured is the number that the rule compared. It is for the operator: a
+	// client that learnt it could feel its way to the threshold.
+	Measured Measured
+}
+
+// Measured is a number on the wrong side of its threshold. The zero value says
+// that the rule compares none.
+type Measured struct {
+	Of        string // "confidence", "pixels", "bytes"; "" for none
+	Value     float64
+	Threshold float64
+	Index     int // of the row of the output, or of the element of the input
 }
 
 // Verdict is what becomes of a message.

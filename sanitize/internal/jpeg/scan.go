@@ -28,7 +28,8 @@ func (s *stripper) scan(p []byte) error {
 		return picture.Errorf(picture.Malformed, "SOS before SOF")
 	}
 	if s.scans++; s.scans > s.opts.Limits.MaxScans {
-		return picture.Errorf(picture.TooManySegments, "more than %d scans", s.opts.Limits.MaxScans)
+		return picture.Over(picture.TooManySegments, "scans", int64(s.scans), int64(s.opts.Limits.MaxScans),
+			"more than %d scans", s.opts.Limits.MaxScans)
 	}
 	if s.scans == 1 {
 		if err := s.writeHeader(); err != nil {

@@ -79,6 +79,15 @@ const (
 type Error struct {
 	Fault  Fault
 	Detail string
+	Excess Excess // of a file that is over a limit
+}
+
+// Excess is a size or count that is over its limit. Of what is counted while a
+// file is read, Value is the count at which the reading stopped.
+type Excess struct {
+	Of    string // "pixels", "segments"; "" for none
+	Value int64
+	Limit int64
 }
 
 // Error returns the detail.
@@ -89,15 +98,23 @@ func Errorf(f Fault, format string, args ...any) *Error {
 	return &Error{Fault: f, Detail: fmt.Sprintf(format, args...)}
 }
 
+// Over makes an Error of a size or count over its limit.
+func Over(f Fault, of string, value, limit int64, format string, args ...any) *Error {
+	e := Errorf(f, format, args...)
+	e.Excess = Excess{Of: of, Value: value, Limit: limit}
+	return e
+}
+
 // CheckSize holds the declared size against the limits.
 func (l Limits) CheckSize(width, height int64) error {
 	switch {
 	case width == 0 || height == 0:
 		return Errorf(Malformed, "empty picture: %d × %d pixels", width, height)
 	case width > int64(l.MaxSide) || height > int64(l.MaxSide):
-		return Errorf(TooManyPixels, "%d × %d pixels; the longest side may be %d", width, height, l.MaxSide)
+		return Over(TooManyPixels, "pixels a side", max(width, height), int64(l.MaxSide),
+			"%d × %d pixels; the longest side may be %d", width, height, l.MaxSide)
 	case width*height > l.MaxPixels:
-		return Errorf(TooManyPixels, "%d × %d pixels; the limit is %d", width, height, l.MaxPixels)
+		return Over(TooManyPixels, "pixels", width*height, l.MaxPixels, "%d × %d pixels; the limit is %d", width, height, l.MaxPixels)
 	}
 	return nil
 }
@@ -115,7 +132,7 @@ func NewBudget(l Limits) *Budget { return &Budget{limits: l} }
 func (b *Budget) Segment() error {
 	b.segments++
 	if b.segments > b.limits.MaxSegments {
-		return Errorf(TooManySegments, "more than %d segments", b.limits.MaxSegments)
+		return Over(TooManySegments, "segments", int64(b.segments), int64(b.limits.MaxSegments), "more than %d segments", b.limits.MaxSegments)
 	}
 	return nil
 }
@@ -124,7 +141,8 @@ func (b *Budget) Segment() error {
 func (b *Budget) Metadata(n int) error {
 	b.metadata += n
 	if b.metadata > b.limits.MaxMetadataBytes {
-		return Errorf(TooManySegments, "more than %d bytes of metadata", b.limits.MaxMetadataBytes)
+		return Over(TooManySegments, "bytes of metadata", int64(b.metadata), int64(b.limits.MaxMetadataBytes),
+			"more than %d bytes of metadata", b.limits.MaxMetadataBytes)
 	}
 	return nil
 }
