@@ -3,6 +3,7 @@ package filter
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"weir/filter/codec"
 	"weir/filter/policy"
@@ -39,13 +40,13 @@ func eachElement(ctx context.Context, in tensor.Tensor, room int, verb func([]by
 	}
 	total := sanitize.Report{Action: sanitize.Unchanged}
 	out := make([]byte, 0, len(in.Data))
-	err = tensor.EachElement(in.Data, n, func(_ int64, element []byte) error {
+	err = tensor.EachElement(in.Data, n, func(i int64, element []byte) error {
 		if ctx.Err() != nil {
 			return &sanitize.Refusal{Reason: sanitize.DeadlineExceeded, Detail: ctx.Err().Error()}
 		}
 		clean, report, err := verb(element)
 		if err != nil {
-			return err
+			return &elementError{int(i), err}
 		}
 		if len(out)+4+len(clean) > room {
 			return codec.Refuse(codec.BodyTooLarge, "sanitising makes the request too large")
@@ -64,6 +65,15 @@ func eachElement(ctx context.Context, in tensor.Tensor, room int, verb func([]by
 	return in, total, nil
 }
 
+// elementError is the error of one element of a tensor.
+type elementError struct {
+	index int
+	err   error
+}
+
+func (e *elementError) Error() string { return fmt.Sprintf("element %d: %v", e.index, e.err) }
+func (e *elementError) Unwrap() error { return e.err }
+
 // refused turns the error of a sanitiser into a finding that blocks; false if
 // the error is none of a value's but a fault.
 func refused(err error) (policy.Finding, bool) {
@@ -73,11 +83,24 @@ func refused(err error) (policy.Finding, bool) {
 	)
 	switch {
 	case errors.As(err, &s):
-		return policy.Finding{Reason: policy.Reason(s.Reason), Detail: s.Detail, Action: policy.Block}, true
+		return policy.Finding{Reason: policy.Reason(s.Reason), Detail: s.Detail, Action: policy.Block, Measured: measured(s.Excess, err)}, true
 	case errors.As(err, &c):
 		return policy.Finding{Reason: policy.Reason(c.Reason), Detail: c.Detail, Action: policy.Block}, true
 	}
 	return policy.Finding{}, false
+}
+
+// measured is by how much a value is over a limit, and which element of its input.
+func measured(excess sanitize.Excess, err error) policy.Measured {
+	if excess.Of == "" {
+		return policy.Measured{}
+	}
+	m := policy.Measured{Of: excess.Of, Value: float64(excess.Value), Threshold: float64(excess.Limit)}
+	var element *elementError
+	if errors.As(err, &element) {
+		m.Index = element.index
+	}
+	return m
 }
 
 func removed(report sanitize.Report) (bytes int) {
