@@ -47,7 +47,11 @@ func (c *Config) Build(secret []byte) (*Built, error) {
 		models[i] = v.model(fmt.Sprintf("models[%d]", i), &c.Models[i])
 		b.Monitors = append(b.Monitors, observed(models[i])...)
 	}
-	b.Policy = policy.New(models)
+	open := make([]codec.Operation, len(c.Endpoints))
+	for i, e := range c.Endpoints {
+		open[i] = e.operation()
+	}
+	b.Policy = policy.New(models, open...)
 	if _, _, err := r.result(c); err != nil {
 		return nil, err
 	}

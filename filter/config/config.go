@@ -32,6 +32,13 @@ type Config struct {
 	State State `yaml:"state"`
 	// Defaults hold for every model that does not say otherwise.
 	Defaults Defaults `yaml:"defaults"`
+	// Endpoints are opened to clients, over HTTP and over gRPC, although they tell of
+	// the server's insides: config is a model's whole configuration, with its files,
+	// parameters and scheduling; statistics is how often and how fast each version of
+	// a model was called by all clients, and without a model's name that of all the
+	// server's models; repository_index is the names, versions and states of all
+	// models, those without rules included. Default: none.
+	Endpoints []Endpoint `yaml:"endpoints,omitempty,flow"`
 	// Models are the models that may be reached; all others are refused. Names
 	// may be globs; the most specific name that matches wins. Default: none.
 	Models []Model `yaml:"models,omitempty"`

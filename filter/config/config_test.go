@@ -238,7 +238,7 @@ func checkComment(t *testing.T, structure string, f *ast.Field) {
 }
 
 func TestEnumNames(t *testing.T) {
-	for _, e := range []enum{Mode(""), Dialect(""), Level(""), InputKind(""), Profile(""), Format(""),
+	for _, e := range []enum{Mode(""), Dialect(""), Endpoint(""), Level(""), InputKind(""), Profile(""), Format(""),
 		Orientation(""), Datatype(""), NotFinite(""), OutputKind(""), Action("")} {
 		names := e.names()
 		if len(names) == 0 || slices.Contains(names, "") || len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {

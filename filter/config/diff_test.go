@@ -30,6 +30,8 @@ func TestDiff(t *testing.T) {
 			want: []string{
 				`models[traffic-sign].versions: [1, 12] → [1]`,
 				"models[traffic-sign].inputs.MEAN.min: -1.5 → none"}},
+		{name: "endpoints", edits: []string{"[config, repository_index]", "[statistics]"},
+			want: []string{"endpoints: [config, repository_index] → [statistics]"}},
 		{name: "an output and a model", edits: []string{"NAME:", "TITLE:", "echo-*", "mirror-*"},
 			want: []string{
 				"models[traffic-sign].outputs.NAME: removed",

@@ -1,6 +1,9 @@
 package config
 
-import "weir/sanitize/tensor"
+import (
+	"weir/filter/codec"
+	"weir/sanitize/tensor"
+)
 
 // enum is a text of a closed list. Its names are lower case unless a standard
 // says otherwise.
@@ -25,6 +28,24 @@ type Dialect string
 const Triton Dialect = "triton"
 
 func (Dialect) names() []string { return list(Triton) }
+
+// Endpoint is one that is closed unless the file opens it.
+type Endpoint string
+
+// The endpoints that may be opened.
+const (
+	ModelConfig     Endpoint = "config"
+	ModelStatistics Endpoint = "statistics"
+	RepositoryIndex Endpoint = "repository_index"
+)
+
+func (Endpoint) names() []string { return list(ModelConfig, ModelStatistics, RepositoryIndex) }
+
+// operation is what is asked of an endpoint.
+func (e Endpoint) operation() codec.Operation {
+	return map[Endpoint]codec.Operation{ModelConfig: codec.ModelConfig, ModelStatistics: codec.ModelStatistics,
+		RepositoryIndex: codec.RepositoryIndex}[e] // Deny, which opens nothing, for any other
+}
 
 // Level is a level of the log.
 type Level string

@@ -86,6 +86,11 @@ func (v *validator) config() {
 		v.fail("keys.epoch", "must be at least 1m")
 	}
 	v.mode("defaults.mode", c.Defaults.Mode, "the file")
+	for i, e := range c.Endpoints {
+		if slices.Index(c.Endpoints, e) < i {
+			v.fail(fmt.Sprintf("endpoints[%d]", i), "is listed twice")
+		}
+	}
 	v.models()
 }
 
