@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"weir/filter/codec"
@@ -69,21 +70,25 @@ func errorBody(message string) []byte {
 // maxUpstreamError bounds the text of a model server's error, in bytes.
 const maxUpstreamError = 512
 
+// readable is what a client gets of the text of an error of the model server: it
+// is not the answer of a model, but may repeat what a request held.
+func readable(text string) string {
+	clean, _, err := sanitize.Text([]byte(text), sanitize.TextOptions{})
+	if err != nil || len(clean) == 0 {
+		return "no reason given"
+	}
+	return strings.ToValidUTF8(string(clean[:min(len(clean), maxUpstreamError)]), "")
+}
+
 // upstreamError rewrites an error of the model server: its status stays, of its
 // text only what reads as text.
 func (t *Transaction) upstreamError(status int, body []byte) Answer {
 	var parsed struct {
 		Error string `json:"error"`
 	}
-	text := "no reason given"
-	if json.Unmarshal(body, &parsed) == nil && parsed.Error != "" {
-		if clean, _, err := sanitize.Text([]byte(parsed.Error), sanitize.TextOptions{}); err == nil {
-			text = string(clean[:min(len(clean), maxUpstreamError)])
-		}
-	}
-	answer := errorBody(text)
-	t.outcome.Decision, t.outcome.Reason = telemetry.DecisionError, string(UpstreamError)
-	t.outcome.Status, t.outcome.ErrorType = status, string(UpstreamError)
+	_ = json.Unmarshal(body, &parsed) // what does not parse gives no reason
+	answer := errorBody(readable(parsed.Error))
+	t.failed(status)
 	return Answer{
 		Message: &codec.Message{Body: answer, Headers: codec.Headers{
 			{Name: "content-type", Value: "application/json"},
@@ -91,6 +96,13 @@ func (t *Transaction) upstreamError(status int, body []byte) Answer {
 		Mark:  t.headers("", string(UpstreamError)),
 		Facts: t.factsOf("error", string(UpstreamError)),
 	}
+}
+
+// streamError rewrites an error that the model server put into a stream of answers.
+func (t *Transaction) streamError(text string) Answer {
+	t.failed(http.StatusOK)
+	return Answer{Message: &codec.Message{Body: t.codec.EncodeError(t.request, readable(text))},
+		Mark: t.headers("", string(UpstreamError)), Facts: t.factsOf("error", string(UpstreamError))}
 }
 
 // find records findings, on the step that made them if there is one.
@@ -111,17 +123,20 @@ func shadowed(mode policy.Mode, action policy.Action) string {
 	return action.String()
 }
 
-// passed records the verdict on an answer that goes out.
+// passed records the verdict on an answer that goes out. Of a stream of answers,
+// the strictest counts.
 func (t *Transaction) passed(v policy.Verdict) {
+	decision := telemetry.DecisionPass
 	switch v.Action {
 	case policy.Flag:
-		t.outcome.Decision = telemetry.DecisionFlag
+		decision = telemetry.DecisionFlag
 	case policy.Note:
-		t.outcome.Decision = telemetry.DecisionSanitize
-	default:
-		t.outcome.Decision = telemetry.DecisionPass
+		decision = telemetry.DecisionSanitize
 	}
-	t.outcome.Reason, t.outcome.Detail = string(v.Reason), v.Detail
+	if decision > t.outcome.Decision || t.outcome.Reason != "" && decision == t.outcome.Decision {
+		return
+	}
+	t.outcome.Decision, t.outcome.Reason, t.outcome.Detail = decision, string(v.Reason), v.Detail
 	if v.Shadow != policy.Allow {
 		t.outcome.Shadow = v.Shadow.String()
 	}

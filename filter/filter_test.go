@@ -185,7 +185,7 @@ func TestRequestIsCleanedAndCanonical(t *testing.T) {
 		t.Error("the client's id reaches the model server")
 	}
 	headers, body := answer(t, a.Message, 1, 0.1, 0.8, 0.1)
-	if a = x.ResponseHead(200, false, false); a.Refusal != nil {
+	if a = x.ResponseHead(200, nil, false, false); a.Refusal != nil {
 		t.Fatalf("response head: %+v", a)
 	}
 	a = x.ResponseBody(200, headers, body)
@@ -237,7 +237,7 @@ func TestRefusals(t *testing.T) {
 				a = x.RequestBody([]byte(tc.body))
 			}
 			wantRefusal(t, a, tc.want)
-			wantRefusal(t, x.ResponseHead(200, false, false), filter.ResponseUnexpected)
+			wantRefusal(t, x.ResponseHead(200, nil, false, false), filter.ResponseUnexpected)
 		})
 	}
 }

@@ -35,6 +35,8 @@ type Transaction struct {
 	findings  []policy.Finding
 	forwarded bool // the model server may have got the request
 	answered  bool // its answer has come
+	final     bool // the last message of its answer has come
+	refused   bool // a message of its answer was refused
 	bodyHash  string
 	outcome   telemetry.Outcome
 }
@@ -244,8 +246,9 @@ func (t *Transaction) encode() (Answer, error) {
 }
 
 // ResponseHead judges the head of an answer. local says that the proxy proved to
-// have made the answer itself; end says that no body follows.
-func (t *Transaction) ResponseHead(status int, local, end bool) Answer {
+// have made the answer itself, with the status that it would have over HTTP; end
+// says that no body follows.
+func (t *Transaction) ResponseHead(status int, headers codec.Headers, local, end bool) Answer {
 	t.outcome.Status, t.answered = status, !local
 	switch {
 	case local && status == large:
@@ -256,6 +259,8 @@ func (t *Transaction) ResponseHead(status int, local, end bool) Answer {
 		return t.Refuse(&fault{UpstreamMissing, fmt.Sprintf("the proxy answered with status %d", status)})
 	case !t.forwarded:
 		return t.Refuse(&fault{ResponseUnexpected, "an answer came before the request was let through"})
+	case t.route.Protocol == codec.KServeGRPC:
+		return t.grpcHead(status, headers, end)
 	case status != http.StatusOK && (status < 400 || status > 599):
 		// 101 would make a tunnel of the connection, 3xx send the client elsewhere.
 		return t.Refuse(codec.Refuse(codec.ResponseMalformed, "no answer has status %d", status))
@@ -283,22 +288,25 @@ func (t *Transaction) ResponseBody(status int, headers codec.Headers, body []byt
 	return answer
 }
 
-// outbound is the way of an answer to the client.
+// outbound is the way of an answer, or of one message of a stream of answers, to
+// the client.
 func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, error) {
 	response, err := t.codec.DecodeResponse(t.request, headers, body)
 	if err != nil {
 		return Answer{}, err
 	}
-	if err := t.plan.Signature.MatchResponse(response, t.plan.Outputs); err != nil {
-		return Answer{}, err
-	}
-	if response.ID != t.id {
+	if !response.Anonymous && response.ID != t.id {
 		return Answer{}, codec.Refuse(codec.ResponseMalformed, "the answer belongs to another request")
 	}
-	t.check(response)
+	t.final = response.Final
+	if response.Error != "" {
+		return t.streamError(response.Error), nil
+	}
 	verdict := policy.Decide(t.findings)
-	if verdict.Action == policy.Block {
-		return Answer{}, refusal(verdict.Reason, verdict.Detail)
+	if !response.Final || len(response.Outputs) > 0 {
+		if verdict, err = t.judge(response); err != nil {
+			return Answer{}, err
+		}
 	}
 	response.ID = t.request.ID
 	message, err := t.codec.EncodeResponse(t.request, response)
@@ -307,6 +315,22 @@ func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, erro
 	}
 	t.passed(verdict)
 	return Answer{Message: message, Mark: t.mark(verdict), Facts: t.facts(verdict)}, nil
+}
+
+// judge holds an answer against the signature and the checks. What it finds
+// counts for this answer alone: a stream may have any number of them.
+func (t *Transaction) judge(response *codec.Response) (policy.Verdict, error) {
+	if err := t.plan.Signature.MatchResponse(response, t.plan.Outputs); err != nil {
+		return policy.Verdict{}, err
+	}
+	request := len(t.findings)
+	t.check(response)
+	verdict := policy.Decide(t.findings)
+	t.findings = t.findings[:request]
+	if verdict.Action == policy.Block {
+		return verdict, refusal(verdict.Reason, verdict.Detail)
+	}
+	return verdict, nil
 }
 
 // check gives every row to the drift monitor and then runs the checks: an answer

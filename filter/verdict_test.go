@@ -25,7 +25,7 @@ func (r *rig) exchange(body string, rows int, values ...float32) (request, respo
 		return request, response
 	}
 	headers, data := answer(r.t, request.Message, rows, values...)
-	x.ResponseHead(200, false, false)
+	x.ResponseHead(200, nil, false, false)
 	return request, x.ResponseBody(200, headers, data)
 }
 
@@ -136,7 +136,7 @@ func TestUncheckedOutputsNeverLeave(t *testing.T) {
 			defer x.End(nil)
 			x.RequestHead(false)
 			headers, body := answer(t, x.RequestBody([]byte(clean)).Message, 1, 0.8, 0.1, 0.1)
-			x.ResponseHead(200, false, false)
+			x.ResponseHead(200, nil, false, false)
 			wantRefusal(t, x.ResponseBody(200, headers, forge(headers, body)), "response_malformed")
 		})
 	}
@@ -167,7 +167,7 @@ func TestErrorsOfTheModelServer(t *testing.T) {
 		x := r.begin("/v2/models/m/infer")
 		x.RequestHead(false)
 		x.RequestBody([]byte(clean))
-		x.ResponseHead(400, false, false)
+		x.ResponseHead(400, nil, false, false)
 		a := x.ResponseBody(400, nil, []byte(tc.body))
 		x.End(nil)
 		var got map[string]string
@@ -233,16 +233,16 @@ func TestLocalRepliesAreReshaped(t *testing.T) {
 	x := r.begin("/v2/models/m/infer")
 	defer x.End(nil)
 	x.RequestHead(false)
-	wantRefusal(t, x.ResponseHead(413, true, false), "body_too_large")
+	wantRefusal(t, x.ResponseHead(413, nil, true, false), "body_too_large")
 	z := r.begin("/v2/models/m/infer")
 	defer z.End(nil)
 	z.RequestHead(false)
-	wantRefusal(t, z.ResponseHead(408, true, false), filter.BodyTimeout)
+	wantRefusal(t, z.ResponseHead(408, nil, true, false), filter.BodyTimeout)
 	y := r.begin("/v2/models/m/infer")
 	defer y.End(nil)
 	y.RequestHead(false)
 	y.RequestBody([]byte(clean))
-	wantRefusal(t, y.ResponseHead(503, true, false), filter.UpstreamMissing)
+	wantRefusal(t, y.ResponseHead(503, nil, true, false), filter.UpstreamMissing)
 }
 
 func TestCancelledExchangeDoesNotWaitForASlot(t *testing.T) {

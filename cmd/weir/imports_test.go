@@ -24,6 +24,7 @@ var layers = []string{
 	"monitor/telemetry",
 	"monitor",
 	"filter/codec",
+	"filter/codec/frame",
 	"filter/policy",
 	"filter/codec/kserve",
 	"filter/check",

@@ -88,7 +88,9 @@ func newDaemon(ctx context.Context, path string, cfg *config.Config, messages io
 		MaxBytesInFlight: int64(cfg.Limits.MaxBytesInFlight),
 		MaxStreams:       uint32(cfg.Limits.MaxStreamsInFlight),
 		// Envoy's timer for a message runs meanwhile, and follows request_timeout.
-		AdmissionTimeout: min(cfg.Limits.AdmissionTimeout, cfg.Limits.RequestTimeout).Std(),
+		AdmissionTimeout:  min(cfg.Limits.AdmissionTimeout, cfg.Limits.RequestTimeout).Std(),
+		BodyTimeout:       cfg.Limits.BodyTimeout.Std(),
+		MaxStreamRequests: int(cfg.Limits.MaxStreamRequests),
 	}, d.log)
 	d.reloader = newReloader(d)
 	d.loadState(cfg)

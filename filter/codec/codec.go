@@ -104,6 +104,8 @@ type Response struct {
 	ID         string
 	Parameters []Parameter
 	Outputs    []tensor.Tensor
+	// Anonymous says that the protocol's answers do not repeat the id of a request.
+	Anonymous bool
 	// Error is the text of an error that came in the stream, instead of outputs.
 	Error string
 	// Final marks the last message for its request; it may hold no outputs.

@@ -112,15 +112,18 @@ type Limits struct {
 	// MaxStreamsInFlight is the number of exchanges at the same time, on one
 	// connection of Envoy's. Default: 256.
 	MaxStreamsInFlight int64 `yaml:"max_streams_in_flight" max:"1000000" reload:"restart"`
+	// MaxStreamRequests is the number of requests of one gRPC stream that may wait
+	// for the last of their answers. Default: 256.
+	MaxStreamRequests int64 `yaml:"max_stream_requests" max:"100000" reload:"restart"`
 	// MaxBytesInFlight is the memory reserved for the bodies of all exchanges
 	// together; at least max_body_bytes. Default: 1GiB.
 	MaxBytesInFlight Bytes `yaml:"max_bytes_in_flight" max:"1TiB" reload:"restart"`
 	// AdmissionTimeout is how long an exchange waits for memory before it is
 	// refused. Default: 1s.
 	AdmissionTimeout Duration `yaml:"admission_timeout" max:"1h" reload:"restart"`
-	// BodyTimeout is how long the body of a request may take to arrive; Envoy holds
-	// it. The memory of the body is reserved for as long. Default: 30s.
-	BodyTimeout Duration `yaml:"body_timeout" max:"1h"`
+	// BodyTimeout is how long the body of a request, or one message of a stream, may
+	// take to arrive. Its memory is reserved for as long. Default: 30s.
+	BodyTimeout Duration `yaml:"body_timeout" max:"1h" reload:"restart"`
 	// RequestTimeout is how long Weir may work on a request, and again on its
 	// response; the time in the model server is not counted. Envoy's own timer for
 	// each message is 10/7 of it. Default: 10s.
@@ -204,6 +207,7 @@ func Default() *Config {
 			MaxBytesElements:      64 << 10,
 			MaxInflateRatio:       200,
 			MaxStreamsInFlight:    256,
+			MaxStreamRequests:     256,
 			MaxBytesInFlight:      1024 * mebibyte,
 			AdmissionTimeout:      second,
 			BodyTimeout:           30 * second,

@@ -26,19 +26,25 @@ const (
 // metadataNamespace is where the facts of a verdict go in dynamic metadata.
 const metadataNamespace = "weir"
 
-// build makes every answer that Weir ever sends. Bodies are BUFFERED, which admit
-// has checked, so a replacement is the `body` of a body mutation.
-func (x *exchange) build(s slot, a filter.Answer) *extprocv3.ProcessingResponse {
-	response := &extprocv3.ProcessingResponse{DynamicMetadata: facts(a.Facts)}
+// build makes the answer to a message, in a body mode that admit has checked: the
+// replacement of a BUFFERED body is the `body` of a body mutation. Pieces of a
+// duplex stream are made by streamed.
+func (x *exchange) build(s slot, a filter.Answer) answers {
 	if a.Refusal != nil {
-		x.phase = final
-		response.Response = &extprocv3.ProcessingResponse_ImmediateResponse{ImmediateResponse: immediate(x.tx.Protocol(), a.Refusal)}
-		return response
+		x.phase, x.refused = final, true
+		return withFacts(answers{{Response: &extprocv3.ProcessingResponse_ImmediateResponse{
+			ImmediateResponse: immediate(x.tx.Protocol(), a.Refusal)}}}, a.Facts)
 	}
 	common := &extprocv3.CommonResponse{HeaderMutation: x.mutation(s, a)}
-	if a.Message != nil {
+	if a.Message != nil && (s == onRequestBodies || s == onResponseBodies) {
 		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: a.Message.Body}}
 	}
+	return withFacts(answers{respond(s, common)}, a.Facts)
+}
+
+// respond wraps what is said in the message that answers a slot.
+func respond(s slot, common *extprocv3.CommonResponse) *extprocv3.ProcessingResponse {
+	response := &extprocv3.ProcessingResponse{}
 	switch s {
 	case onRequestHeaders:
 		response.Response = &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{Response: common}}
@@ -93,9 +99,9 @@ func keeps(h codec.Header) bool {
 	return upstreamHeaders[h.Name] && (form == nil || form.MatchString(h.Value))
 }
 
-// answers reports whether a response header of the model server goes on to the
+// returns reports whether a response header of the model server goes on to the
 // client with an answer that Weir wrote.
-func answers(h codec.Header) bool { return h.Name == "date" }
+func returns(h codec.Header) bool { return h.Name == "date" }
 
 // mutation sets the headers of the message that Weir wrote and removes all those
 // of the other side that are not on the list of the direction. Those of a request
@@ -104,13 +110,14 @@ func (x *exchange) mutation(s slot, a filter.Answer) *extprocv3.HeaderMutation {
 	m := &extprocv3.HeaderMutation{}
 	switch {
 	case s == onRequestHeaders:
-		remove(m, x.request, keeps, nil)
-	case s == onResponseBodies && a.Message != nil:
-		remove(m, x.response, answers, a.Message)
+		remove(m, x.request, keeps, a.Headers)
+	case (s == onResponseBodies || s == onResponseHeaders) && a.Message != nil:
+		remove(m, x.response, returns, a.Message.Headers)
 	}
 	if a.Path != "" {
 		set(m, codec.Headers{{Name: ":path", Value: a.Path}})
 	}
+	set(m, a.Headers)
 	if a.Message != nil {
 		set(m, a.Message.Headers)
 	}
@@ -127,27 +134,38 @@ func set(m *extprocv3.HeaderMutation, headers codec.Headers) {
 	}
 }
 
-func remove(m *extprocv3.HeaderMutation, from codec.Headers, keep func(codec.Header) bool, message *codec.Message) {
+// remove takes out the headers that do not stay, but for those that are set anew,
+// which overwrites every line of them.
+func remove(m *extprocv3.HeaderMutation, from codec.Headers, keep func(codec.Header) bool, anew codec.Headers) {
 	seen := map[string]bool{}
 	for _, h := range from {
 		if h.Name == "" || h.Name[0] == ':' || keep(h) || seen[h.Name] {
 			continue
 		}
 		seen[h.Name] = true
-		if message != nil {
-			if _, lines := message.Headers.Get(h.Name); lines > 0 {
-				continue // set anew, which overwrites every line of it
-			}
+		if _, lines := anew.Get(h.Name); lines == 0 {
+			m.RemoveHeaders = append(m.RemoveHeaders, h.Name)
 		}
-		m.RemoveHeaders = append(m.RemoveHeaders, h.Name)
 	}
 }
 
-// dropped removes all trailers: none of them is of a protocol that Weir speaks.
-func dropped(trailers *extprocv3.HttpTrailers) *extprocv3.HeaderMutation {
+func nothing(codec.Header) bool { return false }
+
+// requestTrailersAnswer removes all trailers: none is of a protocol that Weir speaks.
+func requestTrailersAnswer(r *extprocv3.HttpTrailers) *extprocv3.ProcessingResponse {
 	m := &extprocv3.HeaderMutation{}
-	remove(m, headersOf(trailers.GetTrailers()), func(codec.Header) bool { return false }, nil)
-	return m
+	remove(m, headersOf(r.GetTrailers()), nothing, nil)
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{
+		RequestTrailers: &extprocv3.TrailersResponse{HeaderMutation: m}}}
+}
+
+// responseTrailersAnswer replaces the trailers by those that a client gets.
+func responseTrailersAnswer(r *extprocv3.HttpTrailers, kept codec.Headers) *extprocv3.ProcessingResponse {
+	m := &extprocv3.HeaderMutation{}
+	remove(m, headersOf(r.GetTrailers()), nothing, kept)
+	set(m, kept)
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseTrailers{
+		ResponseTrailers: &extprocv3.TrailersResponse{HeaderMutation: m}}}
 }
 
 // facts are the verdict as dynamic metadata, for Envoy's access log and filters.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -18,7 +19,8 @@ import (
 	"weir/monitor/telemetry"
 )
 
-// phase is what an exchange waits for.
+// phase is what an exchange waits for. In a bidirectional stream both directions
+// go on at the same time, and the phase is that of the answer.
 type phase uint8
 
 const (
@@ -26,6 +28,7 @@ const (
 	requestBody
 	responseHead
 	responseBody
+	responseTrailers // of gRPC, which ends with them
 	final
 )
 
@@ -37,17 +40,27 @@ type exchange struct {
 	phase    phase
 	modes    *extprocv3.ProtocolConfiguration
 	reserved int64
-	awaited  int64 // of reserved, while a large body has not come
+	awaited  int64     // of reserved, while a large body has not come
+	due      time.Time // when a body must have come; zero: none is awaited
 	request  codec.Headers
 	response codec.Headers
 	status   int
+	refused  bool    // Weir has ended the exchange
+	duplex   *duplex // of a bidirectional stream
+	reply    *reply  // of an answer that comes in pieces
 }
 
-// step takes one message of Envoy's and returns the answer to it. nil answers
-// nothing: messages that ask for no answer, and those after the end.
-func (x *exchange) step(m *extprocv3.ProcessingRequest) (*extprocv3.ProcessingResponse, error) {
+// answers are what Weir says to one message: any number in a stream, else one.
+// None answers nothing: messages that ask for no answer, and those after the end.
+type answers []*extprocv3.ProcessingResponse
+
+// step takes one message of Envoy's and returns the answers to it.
+func (x *exchange) step(m *extprocv3.ProcessingRequest) (answers, error) {
 	if c := m.GetProtocolConfig(); c != nil {
 		x.modes = c
+	}
+	if x.refused {
+		return nil, nil // what was under way when Weir ended the exchange
 	}
 	switch r := m.GetRequest().(type) {
 	case *extprocv3.ProcessingRequest_RequestHeaders:
@@ -69,7 +82,7 @@ func (x *exchange) step(m *extprocv3.ProcessingRequest) (*extprocv3.ProcessingRe
 	}
 }
 
-func (x *exchange) onRequestHead(h *extprocv3.HttpHeaders, m *extprocv3.ProcessingRequest) (*extprocv3.ProcessingResponse, error) {
+func (x *exchange) onRequestHead(h *extprocv3.HttpHeaders, m *extprocv3.ProcessingRequest) (answers, error) {
 	if x.phase != requestHead {
 		return nil, x.unexpected("request headers")
 	}
@@ -77,22 +90,42 @@ func (x *exchange) onRequestHead(h *extprocv3.HttpHeaders, m *extprocv3.Processi
 	x.request = headers
 	x.tx = x.server.filter.Begin(x.ctx, x.head(headers, m))
 	answer := x.tx.RequestHead(h.GetEndOfStream())
-	if answer.Refusal == nil && x.tx.Infers() {
+	if answer.Refusal == nil && x.tx.TakesBody() {
 		answer = x.admit(answer)
 	}
-	x.phase = requestBody
-	if answer.Pass {
+	switch {
+	case answer.Refusal != nil:
+	case answer.Pass:
 		x.phase = responseHead
+	case x.tx.Flow() == codec.Bidirectional:
+		x.phase, x.duplex = responseHead, newDuplex(x)
+	default:
+		x.phase, x.due = requestBody, time.Now().Add(x.server.limits.BodyTimeout)
 	}
 	return x.build(onRequestHeaders, answer), nil
 }
 
-// admit refuses an inference whose body would not reach Weir whole, or for which
-// there is no memory, before Envoy is told to go on.
+// bodyModes are the modes that an exchange with a body needs, by its flow.
+var bodyModes = map[codec.Flow]struct {
+	request, response modev3.ProcessingMode_BodySendMode
+}{
+	codec.Unary:         {modev3.ProcessingMode_BUFFERED, modev3.ProcessingMode_BUFFERED},
+	codec.ServerStream:  {modev3.ProcessingMode_BUFFERED, modev3.ProcessingMode_FULL_DUPLEX_STREAMED},
+	codec.Bidirectional: {modev3.ProcessingMode_FULL_DUPLEX_STREAMED, modev3.ProcessingMode_FULL_DUPLEX_STREAMED},
+}
+
+// admit refuses a request whose body, or whose answer's, would not reach Weir as
+// its flow asks for, or for which there is no memory, before Envoy is told to go on.
 func (x *exchange) admit(answer filter.Answer) filter.Answer {
-	buffered := modev3.ProcessingMode_BUFFERED
-	if x.modes == nil || x.modes.GetRequestBodyMode() != buffered || x.modes.GetResponseBodyMode() != buffered {
-		return x.tx.Refuse(filter.Fault(filter.ProxyModeUnsafe, "body modes are not BUFFERED both ways"))
+	want := bodyModes[x.tx.Flow()]
+	if x.modes == nil || x.modes.GetRequestBodyMode() != want.request || x.modes.GetResponseBodyMode() != want.response {
+		return x.tx.Refuse(filter.Fault(filter.ProxyModeUnsafe, "body modes are not "+want.request.String()+" and "+want.response.String()))
+	}
+	if x.tx.Flow() == codec.Bidirectional {
+		if !x.reserve(2 * minBodyBytes) {
+			return x.tx.Refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
+		}
+		return answer
 	}
 	size := x.server.limits.MaxBodyBytes
 	if value, lines := x.request.Get("content-length"); lines == 1 {
@@ -113,12 +146,15 @@ func (x *exchange) admit(answer filter.Answer) filter.Answer {
 	return answer
 }
 
-func (x *exchange) onRequestBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingResponse, error) {
+func (x *exchange) onRequestBody(b *extprocv3.HttpBody) (answers, error) {
+	if x.duplex != nil {
+		return x.duplex.request(b.GetBody(), b.GetEndOfStream())
+	}
 	// A BUFFERED body comes once; it has end_of_stream unless trailers follow.
 	if x.phase != requestBody {
 		return nil, x.unexpected("request body")
 	}
-	x.phase = responseHead
+	x.phase, x.due = responseHead, time.Time{}
 	x.arrived()
 	answer := x.tx.RequestBody(b.GetBody())
 	// Inflated, in binary form or sanitised, a request may be larger than it came.
@@ -134,94 +170,26 @@ func (x *exchange) onRequestBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingRe
 	return x.build(onRequestBodies, answer), nil
 }
 
-func (x *exchange) onResponseHead(h *extprocv3.HttpHeaders, m *extprocv3.ProcessingRequest) (*extprocv3.ProcessingResponse, error) {
-	local := isLocalReply(m)
-	if x.phase == requestHead { // the stream begins here: nothing of it was seen
-		x.phase = final
-		if local {
-			return x.build(onResponseHeaders, filter.Answer{Pass: true}), nil
-		}
-		x.tx = x.server.filter.Begin(x.ctx, x.head(nil, m))
-		return x.build(onResponseHeaders, x.tx.Refuse(filter.Fault(filter.ResponseUnexpected, "the stream began with the answer"))), nil
-	}
-	if x.phase == responseBody || x.phase == final {
-		return nil, x.unexpected("response headers")
-	}
-	x.response = headersOf(h.GetHeaders())
-	value, _ := x.response.Get(":status")
-	x.status, _ = strconv.Atoi(value)
-	answer := x.tx.ResponseHead(x.status, local, h.GetEndOfStream())
-	if answer.Refusal == nil && x.tx.Infers() {
-		answer = x.admitResponse(answer)
-	}
-	x.phase = responseBody
-	if answer.Pass && h.GetEndOfStream() {
-		x.phase = final
-	}
-	return x.build(onResponseHeaders, answer), nil
-}
-
-// admitResponse refuses an answer that says itself to be too large, or for which
-// there is no memory, before Envoy is told to send it. The request is gone by
-// now, and so is what was reserved for it: an exchange that waited for more while
-// it held some could wait for others that do the same.
-func (x *exchange) admitResponse(answer filter.Answer) filter.Answer {
-	x.release()
-	size := x.server.limits.MaxBodyBytes
-	value, lines := x.response.Get("content-length")
-	if n, err := strconv.ParseInt(value, 10, 64); lines == 1 && err == nil && n >= 0 {
-		if n > size {
-			return x.tx.Refuse(codec.Refuse(codec.ResponseTooLarge, "the answer is larger than the limit"))
-		}
-		size = n
-	}
-	if !x.reserve(size) {
-		return x.tx.Refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
-	}
-	return answer
-}
-
-func (x *exchange) onResponseBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingResponse, error) {
-	if x.phase == final && (x.tx == nil || !x.tx.Infers()) { // the body of a local reply that passed
-		return x.build(onResponseBodies, filter.Answer{Pass: true}), nil
-	}
-	if x.phase != responseBody {
-		return nil, x.unexpected("response body")
-	}
-	x.phase = final
-	if !x.tx.Infers() {
-		return x.build(onResponseBodies, filter.Answer{Pass: true}), nil
-	}
-	return x.build(onResponseBodies, x.tx.ResponseBody(x.status, x.response, b.GetBody())), nil
-}
-
 // onRequestTrailers drops the trailers. Those that come while a body is still
 // awaited mean that there is none: Envoy sends no body message for a request of
 // headers and trailers alone, and would let the headers through.
-func (x *exchange) onRequestTrailers(r *extprocv3.HttpTrailers) (*extprocv3.ProcessingResponse, error) {
-	switch x.phase {
-	case requestBody:
+func (x *exchange) onRequestTrailers(r *extprocv3.HttpTrailers) (answers, error) {
+	switch {
+	case x.duplex != nil:
+		return x.duplex.requestTrailers(r)
+	case x.phase == requestBody:
 		return x.build(onRequestBodies, x.tx.Refuse(codec.Refuse(codec.BodyMissing, "an inference needs a body"))), nil
-	case requestHead:
+	case x.phase == requestHead:
 		return nil, x.unexpected("request trailers")
 	}
-	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{
-		RequestTrailers: &extprocv3.TrailersResponse{HeaderMutation: dropped(r)}}}, nil
+	return answers{requestTrailersAnswer(r)}, nil
 }
 
-// onResponseTrailers drops the trailers of an answer, and refuses an answer to
-// an inference that has trailers but no body.
-func (x *exchange) onResponseTrailers(r *extprocv3.HttpTrailers) (*extprocv3.ProcessingResponse, error) {
-	switch {
-	case x.phase == responseBody && x.tx.Infers():
-		return x.build(onResponseBodies, x.tx.Refuse(codec.Refuse(codec.ResponseMalformed, "the answer has no body"))), nil
-	case x.phase == responseBody:
-		x.phase = final
-	case x.phase != final:
-		return nil, x.unexpected("response trailers")
-	}
-	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseTrailers{
-		ResponseTrailers: &extprocv3.TrailersResponse{HeaderMutation: dropped(r)}}}, nil
+// expired refuses an exchange whose body did not come in time. Envoy has a timer
+// of its own for a whole request, but none for a message of a stream.
+func (x *exchange) expired() answers {
+	x.due = time.Time{}
+	return x.build(onRequestBodies, x.tx.Refuse(filter.Fault(filter.BodyTimeout, "a body did not come in time")))
 }
 
 // unexpected ends the stream with an error, which Envoy turns into a 500: a
@@ -259,13 +227,6 @@ const attributesKey = "envoy.filters.http.ext_proc"
 
 func attribute(m *extprocv3.ProcessingRequest, name string) string {
 	return m.GetAttributes()[attributesKey].GetFields()[name].GetStringValue()
-}
-
-// isLocalReply reports whether the attributes prove that Envoy made the response
-// itself: its code details are there and are not those of an upstream's answer.
-func isLocalReply(m *extprocv3.ProcessingRequest) bool {
-	details := attribute(m, "response.code_details")
-	return details != "" && !strings.HasPrefix(details, "via_upstream")
 }
 
 // headersOf copies the headers of a message, names in lower case as HTTP/2 has

@@ -61,7 +61,8 @@ func newServer(t testing.TB) *Server {
 	f := filter.New(filter.Options{Monitor: ignore{}, Telemetry: tel, Log: log, Slots: 2})
 	f.Use(&filter.Runtime{Codecs: codec.Codecs{codec.KServeHTTP: c}, Signatures: fixed{}, Timeout: time.Minute, BodyKey: []byte("k"),
 		Policy: policy.New([]*policy.Model{{Pattern: "m", Inputs: map[string]policy.Input{"T": {Kind: policy.Text}}}})})
-	return New(f, Limits{MaxBodyBytes: 1 << 20, MaxBytesInFlight: 16 << 20, MaxStreams: 10, AdmissionTimeout: 10 * time.Millisecond}, log)
+	return New(f, Limits{MaxBodyBytes: 1 << 20, MaxBytesInFlight: 16 << 20, MaxStreams: 10, AdmissionTimeout: 10 * time.Millisecond,
+		BodyTimeout: time.Minute, MaxStreamRequests: 4}, log)
 }
 
 // envoy plays Envoy's side of one stream: it hands over the messages in order,
@@ -127,12 +128,12 @@ func inferHeaders(modes *extprocv3.ProtocolConfiguration, pairs ...string) messa
 
 var liveHeaders = requestHeaders(buffered, true, ":method", "GET", ":path", "/v2/health/live")
 
-func requestTrailers(*envoy) *extprocv3.ProcessingRequest {
+func trailersOfRequest(*envoy) *extprocv3.ProcessingRequest {
 	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestTrailers{
 		RequestTrailers: &extprocv3.HttpTrailers{Trailers: headerMap("x-trailer", "t")}}}
 }
 
-func responseTrailers(*envoy) *extprocv3.ProcessingRequest {
+func trailersOfResponse(*envoy) *extprocv3.ProcessingRequest {
 	return &extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_ResponseTrailers{
 		ResponseTrailers: &extprocv3.HttpTrailers{Trailers: headerMap("x-trailer", "t")}}}
 }
@@ -253,13 +254,13 @@ func TestTrailers(t *testing.T) {
 		messages []message
 		refusal  string
 	}{
-		"of a request":                {[]message{inferHeaders(buffered), requestBodyOf(ask, false), requestTrailers}, ""},
-		"of a request without a body": {[]message{inferHeaders(buffered), requestTrailers}, "body_missing"},
-		"of an answer":                {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), serverAnswer(""), responseTrailers}, ""},
-		"of an answer without a body": {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), responseTrailers}, "response_malformed"},
-		"of metadata":                 {[]message{liveHeaders, responseHeaders("200", "via_upstream", false), serverAnswer("{}"), responseTrailers}, ""},
-		"of metadata without a body":  {[]message{liveHeaders, responseHeaders("200", "via_upstream", false), responseTrailers}, ""},
-		"of a reply of Envoy's own":   {[]message{responseHeaders("400", "http1.codec_error", false), responseTrailers}, ""},
+		"of a request":                {[]message{inferHeaders(buffered), requestBodyOf(ask, false), trailersOfRequest}, ""},
+		"of a request without a body": {[]message{inferHeaders(buffered), trailersOfRequest}, "body_missing"},
+		"of an answer":                {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), serverAnswer(""), trailersOfResponse}, ""},
+		"of an answer without a body": {[]message{inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), trailersOfResponse}, "response_malformed"},
+		"of metadata":                 {[]message{liveHeaders, responseHeaders("200", "via_upstream", false), serverAnswer("{}"), trailersOfResponse}, ""},
+		"of metadata without a body":  {[]message{liveHeaders, responseHeaders("200", "via_upstream", false), trailersOfResponse}, ""},
+		"of a reply of Envoy's own":   {[]message{responseHeaders("400", "http1.codec_error", false), trailersOfResponse}, ""},
 	} {
 		e, _ := run(newServer(t), io.EOF, tc.messages...)
 		answer := last(t, e)
@@ -274,7 +275,7 @@ func TestTrailers(t *testing.T) {
 			t.Errorf("%s: answered %v, want the trailer removed", name, answer)
 		}
 	}
-	for name, m := range map[string]message{"request": requestTrailers, "response": responseTrailers} {
+	for name, m := range map[string]message{"request": trailersOfRequest, "response": trailersOfResponse} {
 		if e, err := run(newServer(t), io.EOF, m); err == nil || len(e.sent) > 0 {
 			t.Errorf("%s trailers first: answered %v, ended with %v", name, e.sent, err)
 		}

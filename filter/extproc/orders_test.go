@@ -19,7 +19,7 @@ func TestRandomOrders(t *testing.T) {
 		responseHeaders("200", "via_upstream", false), responseHeaders("200", "via_upstream", true),
 		responseHeaders("503", "no_healthy_upstream", false), responseHeaders("200", "", false), serverAnswer(""), serverAnswer("{}"),
 		func(*envoy) *extprocv3.ProcessingRequest { return &extprocv3.ProcessingRequest{} },
-		requestTrailers, responseTrailers,
+		trailersOfRequest, trailersOfResponse,
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	ends := map[bool]int{}

@@ -35,6 +35,10 @@ type Limits struct {
 	MaxBytesInFlight int64         // reserved by all exchanges together
 	MaxStreams       uint32        // concurrent exchanges on one connection
 	AdmissionTimeout time.Duration // how long an exchange waits for its bytes
+	BodyTimeout      time.Duration // for a request, or a message of a stream, to become whole
+	// MaxStreamRequests is the number of requests of one stream that may wait for
+	// their answers.
+	MaxStreamRequests int
 }
 
 // Server is the ext_proc service. It is safe for concurrent use.
@@ -84,22 +88,75 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 		}
 		x.close(err)
 	}()
+	next := make(chan struct{}, 1)
+	defer close(next)
+	messages := receive(stream, next)
 	for {
-		request, err := stream.Recv()
-		if err != nil {
+		next <- struct{}{}
+		if err := x.turn(stream, messages); err != nil {
 			return x.ended(err)
 		}
-		response, err := x.step(request)
-		if err != nil {
-			return err
+	}
+}
+
+// turn answers one message, and before it what is overdue.
+func (x *exchange) turn(stream extprocv3.ExternalProcessor_ProcessServer, messages <-chan received) error {
+	for {
+		select {
+		case m := <-messages:
+			if m.err != nil {
+				return m.err
+			}
+			out, err := x.step(m.request)
+			if err != nil {
+				return err
+			}
+			return send(stream, out)
+		case <-x.late():
+			if err := send(stream, x.expired()); err != nil {
+				return err
+			}
 		}
-		if response == nil {
-			continue
-		}
+	}
+}
+
+func send(stream extprocv3.ExternalProcessor_ProcessServer, out answers) error {
+	for _, response := range out {
 		if err := stream.Send(response); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// received is one message of Envoy's, or the end of the stream.
+type received struct {
+	request *extprocv3.ProcessingRequest
+	err     error
+}
+
+// receive reads a message of the stream for every value of next, until that is
+// closed or the stream ends. It never reads ahead of what is judged.
+func receive(stream extprocv3.ExternalProcessor_ProcessServer, next <-chan struct{}) <-chan received {
+	messages := make(chan received, 1)
+	go func() {
+		for range next {
+			request, err := stream.Recv()
+			messages <- received{request, err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return messages
+}
+
+// late returns a channel that gives a value when the awaited body is overdue.
+func (x *exchange) late() <-chan time.Time {
+	if x.due.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(x.due))
 }
 
 // ended turns the end of the stream into the result of Process: a clean close
@@ -118,10 +175,13 @@ func (x *exchange) ended(err error) error {
 func (x *exchange) close(err error) {
 	x.arrived()
 	x.release()
+	if x.phase == final {
+		err = nil
+	}
+	if x.duplex != nil {
+		x.duplex.stream.End(err)
+	}
 	if x.tx != nil {
-		if x.phase == final {
-			err = nil
-		}
 		x.tx.End(err)
 	}
 }

@@ -1,0 +1,163 @@
+package extproc
+
+import (
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
+	"weir/filter"
+	"weir/filter/codec"
+	"weir/filter/codec/frame"
+)
+
+// duplex is a bidirectional stream (FULL_DUPLEX_STREAMED both ways): the messages
+// of both directions, each judged as soon as it is whole. Envoy has no timer for
+// it and holds back neither side, so what waits here is bounded: bytes of messages
+// that are not whole, requests without their last answer, and refusals that wait
+// for their place among the answers.
+type duplex struct {
+	exchange  *exchange
+	stream    *filter.Stream
+	requests  frame.Splitter
+	responses frame.Splitter
+	refusals  []filter.Outcome // that cannot be said before the first piece of an answer
+	speaking  bool             // a piece of an answer has come, so that answers may be said
+	requested bool             // the client has said its end
+}
+
+func newDuplex(x *exchange) *duplex {
+	most := int(x.server.limits.MaxBodyBytes)
+	return &duplex{exchange: x, stream: x.tx.OpenStream(x.server.limits.MaxStreamRequests),
+		requests: x.tx.Splitter(most), responses: x.tx.Splitter(most)}
+}
+
+// request takes a piece of the client's messages.
+func (d *duplex) request(chunk []byte, end bool) (out answers, err error) {
+	x := d.exchange
+	if d.requested || x.refused || x.phase == final {
+		return nil, nil // an end may come twice, and what follows a refusal counts no more
+	}
+	if !d.hold(len(chunk)) {
+		return d.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight")), nil
+	}
+	messages, splitErr := d.requests.Write(chunk)
+	for _, message := range messages {
+		out = append(out, d.judge(message)...)
+		if x.refused {
+			return out, nil
+		}
+	}
+	if splitErr == nil && end {
+		splitErr = d.requests.End()
+	}
+	if splitErr != nil {
+		return append(out, d.refuse(splitErr)...), nil
+	}
+	d.settle()
+	if end {
+		d.requested = true
+		out = append(out, streamed(onRequestBodies, nil, true))
+	}
+	return out, nil
+}
+
+// hold reserves what waits here, with a piece that has come.
+func (d *duplex) hold(chunk int) bool {
+	return d.exchange.grow(int64(2*minBodyBytes + d.requests.Pending() + d.responses.Pending() + chunk))
+}
+
+// settle gives back what messages took that have gone on, and sets the time in which
+// a message must become whole.
+func (d *duplex) settle() {
+	x := d.exchange
+	x.shrink(int64(2*minBodyBytes + d.requests.Pending() + d.responses.Pending()))
+	switch {
+	case d.requests.Pending() == 0:
+		x.due = time.Time{}
+	case x.due.IsZero():
+		x.due = time.Now().Add(x.server.limits.BodyTimeout)
+	}
+}
+
+// judge decides on one message of the client's. A refusal ends the call as long as
+// the answer has not begun; later it is said in the stream.
+func (d *duplex) judge(message []byte) answers {
+	x := d.exchange
+	o := d.stream.Request(message)
+	switch {
+	case o.Refusal == nil:
+		return withFacts(pieces(onRequestBodies, o.Message, false), o.Facts)
+	case x.phase == responseHead || o.Reply == nil:
+		return x.build(onRequestBodies, filter.Answer{Refusal: o.Refusal, Facts: o.Facts})
+	case d.speaking:
+		return withFacts(pieces(onResponseBodies, o.Reply, false), o.Facts)
+	case len(d.refusals) == x.server.limits.MaxStreamRequests:
+		return d.refuse(filter.Fault(filter.Overloaded, "too many refusals wait for the answer to begin"))
+	}
+	d.refusals = append(d.refusals, o)
+	return nil
+}
+
+// requestTrailers ends the requests as their end would.
+func (d *duplex) requestTrailers(r *extprocv3.HttpTrailers) (answers, error) {
+	if err := d.requests.End(); err != nil && !d.exchange.refused {
+		return d.refuse(err), nil
+	}
+	d.requested = true
+	return answers{requestTrailersAnswer(r)}, nil
+}
+
+// response takes a piece of the model server's messages.
+func (d *duplex) response(chunk []byte, end bool) (out answers, err error) {
+	x := d.exchange
+	if x.refused {
+		return nil, nil
+	}
+	out = d.speak()
+	if !d.hold(len(chunk)) {
+		return append(out, d.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))...), nil
+	}
+	messages, splitErr := d.responses.Write(chunk)
+	for _, message := range messages {
+		o := d.stream.Response(message)
+		if o.Refusal != nil && o.Reply == nil {
+			return append(out, x.build(onResponseBodies, filter.Answer{Refusal: o.Refusal, Facts: o.Facts})...), nil
+		}
+		if o.Refusal != nil {
+			o.Message = o.Reply
+		}
+		out = append(out, withFacts(pieces(onResponseBodies, o.Message, false), o.Facts)...)
+	}
+	if splitErr == nil && end {
+		splitErr = codec.Refuse(codec.ResponseMalformed, "the answer ends without a status")
+	}
+	if splitErr != nil {
+		return append(out, d.refuse(splitErr)...), nil
+	}
+	d.settle()
+	return out, nil
+}
+
+// speak says the refusals that waited for their place.
+func (d *duplex) speak() (out answers) {
+	d.speaking = true
+	for _, o := range d.refusals {
+		out = append(out, withFacts(pieces(onResponseBodies, o.Reply, false), o.Facts)...)
+	}
+	d.refusals = nil
+	return out
+}
+
+// responseTrailers ends the answers.
+func (d *duplex) responseTrailers() answers {
+	if err := d.responses.End(); err != nil {
+		return d.refuse(err)
+	}
+	return nil
+}
+
+// refuse ends the call for a reason that is no message's.
+func (d *duplex) refuse(err error) answers {
+	x := d.exchange
+	return x.build(onRequestBodies, x.tx.Refuse(err))
+}
