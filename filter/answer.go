@@ -32,6 +32,7 @@ func (t *Transaction) Refuse(err error) Answer {
 	status := reason.Status()
 	t.outcome.Decision, t.outcome.Status = telemetry.DecisionBlock, status.HTTP
 	t.outcome.Reason, t.outcome.Detail = string(reason), detail
+	t.evidence.decided = t.evidence.phase
 	if status.HTTP == http.StatusInternalServerError {
 		t.outcome.Decision, t.outcome.ErrorType = telemetry.DecisionError, string(reason)
 	}
@@ -109,6 +110,7 @@ func (t *Transaction) streamError(text string) Answer {
 func (t *Transaction) find(step *telemetry.Step, findings ...policy.Finding) {
 	for _, f := range findings {
 		t.findings = append(t.findings, f)
+		t.evidence.find(f)
 		if step != nil {
 			step.Finding(telemetry.Finding{Rule: f.Rule, Tensor: f.Part, Action: shadowed(f.Mode, f.Action), BytesRemoved: f.Bytes})
 		}
@@ -189,7 +191,7 @@ func (t *Transaction) factsOf(verdict, reason string) map[string]string {
 // Only the first call counts.
 func (t *Transaction) End(err error) {
 	if err != nil && t.outcome.Decision == telemetry.DecisionPass {
-		t.outcome.Decision, t.outcome.ErrorType = telemetry.DecisionError, "aborted"
+		t.outcome.Decision, t.outcome.ErrorType = telemetry.DecisionError, aborted
 	}
 	if t.runtime != nil {
 		t.outcome.PolicyRevision = t.runtime.Digest
@@ -198,6 +200,7 @@ func (t *Transaction) End(err error) {
 		t.outcome.BaselineID = t.plan.Model.Drift.Digest
 	}
 	t.span.End(t.outcome)
+	t.tell()
 }
 
 // crockford is the alphabet of ULIDs: no I, L, O, U.

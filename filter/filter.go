@@ -23,6 +23,7 @@ import (
 	"weir/filter/codec"
 	"weir/filter/policy"
 	"weir/monitor"
+	"weir/monitor/decision"
 	"weir/monitor/telemetry"
 )
 
@@ -55,6 +56,7 @@ type Monitor interface{ Observe(monitor.Sample) }
 type Filter struct {
 	runtime   atomic.Pointer[Runtime]
 	monitor   Monitor
+	decisions *decision.Store // nil: records are not kept
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
 	slots     *semaphore.Weighted // of CPU work; waits no longer than the deadline
@@ -63,6 +65,7 @@ type Filter struct {
 // Options are the singletons that outlive every configuration.
 type Options struct {
 	Monitor   Monitor
+	Decisions *decision.Store // gets one record of every transaction; may be nil
 	Telemetry *telemetry.Telemetry
 	Log       *slog.Logger
 	Slots     int // of CPU work at the same time
@@ -70,7 +73,7 @@ type Options struct {
 
 // New returns a filter that refuses everything until Use gives it a runtime.
 func New(o Options) *Filter {
-	return &Filter{monitor: o.Monitor, telemetry: o.Telemetry, log: o.Log,
+	return &Filter{monitor: o.Monitor, decisions: o.Decisions, telemetry: o.Telemetry, log: o.Log,
 		slots: semaphore.NewWeighted(int64(max(o.Slots, 1)))}
 }
 
@@ -134,7 +137,9 @@ func (t *Transaction) work(phase telemetry.Phase, do func(context.Context) (Answ
 	defer t.filter.slots.Release(1)
 	began := time.Now()
 	defer func() {
-		t.span.AddTime(phase, time.Since(began))
+		spent := time.Since(began)
+		t.span.AddTime(phase, spent)
+		t.evidence.worked[phase] += spent
 		if p := recover(); p != nil {
 			t.filter.log.ErrorContext(ctx, "panic caught", "panic", p, "decision_id", t.id, "stack", string(debug.Stack()))
 			answer, err = Answer{}, &fault{InternalError, "a panic was caught"}

@@ -5,6 +5,7 @@ import (
 
 	"weir/filter/codec"
 	"weir/filter/codec/frame"
+	"weir/monitor/decision"
 )
 
 // Stream is a bidirectional call: requests and answers are messages of their own,
@@ -16,6 +17,8 @@ type Stream struct {
 	head   Head
 	codec  codec.Codec // that decides whose an answer is; any runtime's does
 	most   int
+	call   string                  // decision id of the whole
+	count  int                     // requests so far
 	open   map[string]*Transaction // by the id under which the model server knows them
 }
 
@@ -31,13 +34,15 @@ type Outcome struct {
 // OpenStream starts the stream of a transaction whose head has passed. most is the
 // number of requests that may wait for the last of their answers.
 func (t *Transaction) OpenStream(most int) *Stream {
-	return &Stream{filter: t.filter, ctx: t.ctx, head: t.head, codec: t.codec, most: most, open: map[string]*Transaction{}}
+	return &Stream{filter: t.filter, ctx: t.ctx, head: t.head, codec: t.codec, most: most, call: t.id, open: map[string]*Transaction{}}
 }
 
 // Request judges one message of the client's. One that is refused has a Refusal,
 // and a Reply that says the same within the stream.
 func (s *Stream) Request(message []byte) Outcome {
 	t := s.filter.Begin(s.ctx, s.head)
+	s.count++
+	t.evidence.stream, t.evidence.message, t.evidence.phase = s.call, s.count, decision.RequestBody
 	var answer Answer
 	switch {
 	case t.codec == nil:
@@ -93,6 +98,7 @@ func (s *Stream) broken(err error) Outcome {
 	t := s.filter.Begin(s.ctx, s.head)
 	defer t.End(nil)
 	t.answered = true
+	t.evidence.stream, t.evidence.phase = s.call, decision.ResponseBody
 	answer := t.Refuse(err)
 	return Outcome{Refusal: answer.Refusal, Facts: answer.Facts}
 }

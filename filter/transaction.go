@@ -13,6 +13,7 @@ import (
 	"weir/filter/codec"
 	"weir/filter/policy"
 	"weir/monitor"
+	"weir/monitor/decision"
 	"weir/monitor/telemetry"
 	"weir/sanitize"
 )
@@ -39,12 +40,14 @@ type Transaction struct {
 	refused   bool // a message of its answer was refused
 	bodyHash  string
 	outcome   telemetry.Outcome
+	evidence  evidence
 }
 
 // Begin starts the transaction of a request whose head has come. It pins the
 // current runtime; End must be called once.
 func (f *Filter) Begin(ctx context.Context, head Head) *Transaction {
-	t := &Transaction{filter: f, runtime: f.runtime.Load(), id: newDecisionID(), head: head}
+	t := &Transaction{filter: f, runtime: f.runtime.Load(), id: newDecisionID(), head: head,
+		evidence: evidence{began: time.Now(), phase: decision.RequestHead}}
 	contentType, _ := head.Headers.Get("content-type")
 	t.route = codec.Select(head.Method, head.Path).ForContent(contentType)
 	if t.runtime != nil {
@@ -144,6 +147,7 @@ func (t *Transaction) rules(model, version string) (*policy.Model, error) {
 // RequestBody judges the body of a request and returns what the model server is
 // to get.
 func (t *Transaction) RequestBody(body []byte) Answer {
+	t.evidence.phase = decision.RequestBody
 	answer, err := t.work(telemetry.PhaseRequest, func(ctx context.Context) (Answer, error) {
 		if !t.Infers() {
 			return t.query(body)
@@ -250,6 +254,10 @@ func (t *Transaction) encode() (Answer, error) {
 // says that no body follows.
 func (t *Transaction) ResponseHead(status int, headers codec.Headers, local, end bool) Answer {
 	t.outcome.Status, t.answered = status, !local
+	t.evidence.phase = decision.ResponseHead
+	if !local {
+		t.evidence.upstream = status
+	}
 	switch {
 	case local && status == large:
 		return t.Refuse(codec.Refuse(codec.BodyTooLarge, "the body is larger than the proxy's limit"))
@@ -276,6 +284,7 @@ func (t *Transaction) ResponseHead(status int, headers codec.Headers, local, end
 
 // ResponseBody judges the answer to an inference and returns what the client gets.
 func (t *Transaction) ResponseBody(status int, headers codec.Headers, body []byte) Answer {
+	t.evidence.phase = decision.ResponseBody
 	answer, err := t.work(telemetry.PhaseResponse, func(context.Context) (Answer, error) {
 		if status != http.StatusOK {
 			return t.upstreamError(status, body), nil

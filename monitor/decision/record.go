@@ -43,7 +43,8 @@ type Record struct {
 	Operation string    `json:"operation,omitempty"`
 	Method    string    `json:"method,omitempty"`
 	Path      string    `json:"path,omitempty"`    // canonical; "" for a path that has no such form
-	Message   int       `json:"message,omitempty"` // of the stream that the exchange is, from 1; 0: no stream
+	Stream    string    `json:"stream,omitempty"`  // decision id of the stream that this is a message of
+	Message   int       `json:"message,omitempty"` // its number among the client's, from 1
 
 	Model   string `json:"model,omitempty"` // "" for one that the policy does not know
 	Version string `json:"version,omitempty"`
@@ -114,7 +115,7 @@ func (r *Record) marked() bool {
 // keep returns a copy of bounded size that shares no memory with r.
 func (r *Record) keep() *Record {
 	k := *r
-	clipAll(maxCode, &k.ID, &k.Protocol, &k.Operation, &k.Method, &k.Mode, &k.Shadow, &k.Reason,
+	clipAll(maxCode, &k.ID, &k.Stream, &k.Protocol, &k.Operation, &k.Method, &k.Mode, &k.Shadow, &k.Reason,
 		&k.BodyHash, &k.TraceID, &k.RequestID)
 	clipAll(maxName, &k.Model, &k.Version, &k.Config, &k.Baseline)
 	clipAll(maxPath, &k.Path)
