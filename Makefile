@@ -10,6 +10,14 @@ FUZZTIME ?= 5m
 # Packages with tests that need the parts that "make deps" installs.
 E2E = $(shell grep -rl --include='*_test.go' '^//go:build e2e' --exclude-dir='.?*' . | xargs -r -n1 dirname | sort -u)
 
+# The end-to-end suite runs on the newest Envoy. On the older ones run the tests
+# about what differs among them: body modes, errors of Envoy's own, faults, and one
+# inference of each form.
+OLDER_ENVOYS := 1.36 1.37 1.38 1.39
+DIFFERS := TestAccessLogShowsTheVerdict|TestAnswersThatAreNotPassed|TestBodiesThatAreTooLarge|TestEveryFormOfARequest|$\
+	TestModelServerGone|TestRawRefusals|TestSlowBodyIsGivenUp|TestStreamsThatBeginWithTheAnswer|TestUnsafeBootstraps|$\
+	TestWeirDeadBeforeTheRequest|TestWeirGoneInTheResponsePhase|TestWeirKilledUnderLoad
+
 .PHONY: help
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -46,9 +54,18 @@ check: format vet ## the fast tests: no network, Envoy, Triton or Python
 test: deps format vet ## everything: fast tests with the race detector, then end to end
 	go test -race -timeout 20m ./...
 	go test -race -timeout 30m -count=1 -p 1 -tags e2e $(E2E)
+	$(MAKE) --no-print-directory envoys
+
+.PHONY: envoys
+envoys: deps ## the end-to-end tests that depend on Envoy, with its older versions (DIFFERS='.*': all)
+	@for version in $(OLDER_ENVOYS); do \
+		echo "Envoy $$version"; \
+		WEIR_ENVOY=$$version go test -race -timeout 30m -count=1 -tags e2e -run '^($(DIFFERS))$$' ./deploy/e2e; \
+	done
 
 .PHONY: nightly
-nightly: test ## everything, then each fuzz target for FUZZTIME (5m)
+nightly: test ## everything, all of it on every Envoy, then each fuzz target for FUZZTIME (5m)
+	$(MAKE) --no-print-directory envoys DIFFERS='.*'
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, names[i]; n = 0}' | \
 	{ status=0; \
 	while read -r package name; do \

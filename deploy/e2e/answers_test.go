@@ -26,6 +26,8 @@ func TestAnswersThatAreNotPassed(t *testing.T) {
 				switch {
 				case err == nil && r.status < 300:
 					t.Errorf("passed: %v", r)
+				case test.reason == "upstream_unreachable":
+					wantLocal(t, r, test.status, test.reason)
 				case test.status != 0 && (err != nil || r.status != test.status):
 					t.Errorf("want status %d; have %v, %v", test.status, r, err)
 				case test.reason != "" && r.header.Get("x-weir-reason") != test.reason:

@@ -322,6 +322,6 @@ func TestModelServerGone(t *testing.T) {
 	}
 	_ = own.Wait()
 	for range 5 {
-		wantRefused(t, s.post(t, echoInfer, good), http.StatusBadGateway, "upstream_unreachable")
+		wantLocal(t, s.post(t, echoInfer, good), http.StatusBadGateway, "upstream_unreachable")
 	}
 }

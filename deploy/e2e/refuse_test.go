@@ -114,7 +114,7 @@ func TestBodiesThatAreTooLarge(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				wantRefused(t, r, tooLarge, "body_too_large")
+				wantLocal(t, r, tooLarge, "body_too_large")
 			})
 		}
 	})

@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,16 +13,16 @@ import (
 
 // Deps says where the parts of the stack are.
 type Deps struct {
-	Root       string // the repository
-	Models     string // the Triton model repository of this package
-	Triton     string // directory with Triton's bin, lib and backends
-	Envoy      string // program, of the version that $WEIR_ENVOY names, else the newest
-	Python     string // program, with numpy, Pillow and tritonclient
-	Prometheus string // program
-	Promtool   string // program
-	Exiftool   string // program
-
-	dir string // what deps.sh installed
+	Root   string // the repository
+	Models string // the Triton model repository of this package
+	Triton string // directory with Triton's bin, lib and backends
+	Envoy  string // program
+	// EnvoyVersion is that of Envoy: $WEIR_ENVOY, or the newest of EnvoyVersions.
+	EnvoyVersion string
+	Python       string // program, with numpy, Pillow and tritonclient
+	Prometheus   string // program
+	Promtool     string // program
+	Exiftool     string // program
 }
 
 // FindDeps finds the repository above the working directory and what deps.sh
@@ -61,17 +62,16 @@ func findDeps(root, dir string) (Deps, error) {
 		Root:       root,
 		Models:     filepath.Join(root, "deploy", "local", "models"),
 		Triton:     filepath.Join(dir, "triton"),
-		dir:        dir,
 		Python:     file(filepath.Join(dir, "venv", "bin", "python")),
 		Prometheus: command("prometheus"),
 		Promtool:   command("promtool"),
 		Exiftool:   command("exiftool"),
 	}
-	envoy, err := deps.envoy(os.Getenv("WEIR_ENVOY"))
-	if err != nil {
+	var err error
+	if deps.EnvoyVersion, err = envoyVersion(); err != nil {
 		return Deps{}, err
 	}
-	deps.Envoy = file(envoy)
+	deps.Envoy = file(filepath.Join(dir, envoyDir(deps.EnvoyVersion), "envoy"))
 	file(deps.tritonServer())
 	file(filepath.Join(deps.Triton, "backends", "python", "triton_python_backend_stub"))
 	if len(missing) > 0 {
@@ -83,17 +83,22 @@ func findDeps(root, dir string) (Deps, error) {
 // EnvoyVersions are the versions that Weir serves, the newest last.
 func EnvoyVersions() []string { return []string{"1.36", "1.37", "1.38", "1.39", "1.40"} }
 
-// envoy is the program of a version; "" is the newest.
-func (d Deps) envoy(version string) (string, error) {
+// envoyVersion is the one that was chosen for this run.
+func envoyVersion() (string, error) {
 	versions := EnvoyVersions()
-	switch i := slices.Index(versions, version); {
-	case version == "" || i == len(versions)-1:
-		return filepath.Join(d.dir, "envoy", "envoy"), nil
-	case i < 0:
-		return "", fmt.Errorf("envoy %q is none of %s", version, strings.Join(versions, ", "))
-	default:
-		return filepath.Join(d.dir, "envoy-"+version, "envoy"), nil
+	version := cmp.Or(os.Getenv("WEIR_ENVOY"), versions[len(versions)-1])
+	if !slices.Contains(versions, version) {
+		return "", fmt.Errorf("WEIR_ENVOY is %q, which is none of %s", version, strings.Join(versions, ", "))
 	}
+	return version, nil
+}
+
+// envoyDir is where deps.sh puts a version.
+func envoyDir(version string) string {
+	if version == "1.40" {
+		return "envoy"
+	}
+	return "envoy-" + version
 }
 
 func (d Deps) tritonServer() string { return filepath.Join(d.Triton, "bin", "tritonserver") }

@@ -53,7 +53,7 @@ func TestFindDepsNamesWhatIsMissing(t *testing.T) {
 		t.Errorf("another Envoy: %v", err)
 	}
 	t.Setenv("WEIR_ENVOY", "1.3")
-	if _, err := FindDeps(); err == nil || !strings.Contains(err.Error(), `"1.3" is none of 1.36`) {
+	if _, err := FindDeps(); err == nil || !strings.Contains(err.Error(), `"1.3", which is none of 1.36`) {
 		t.Errorf("no such Envoy: %v", err)
 	}
 	t.Chdir("/")

@@ -20,8 +20,6 @@ type EnvoyOptions struct {
 	LogDir string
 	// Concurrency is the number of worker threads; 0: one for each CPU.
 	Concurrency int
-	// Version is one of EnvoyVersions; "": that of Deps.
-	Version string
 	// Args are added to the command line.
 	Args []string
 }
@@ -39,13 +37,6 @@ func StartEnvoy(ctx context.Context, deps Deps, options EnvoyOptions) (*Envoy, e
 	if err := os.MkdirAll(options.LogDir, 0o755); err != nil {
 		return nil, fmt.Errorf("start envoy: %w", err)
 	}
-	program := deps.Envoy
-	if options.Version != "" {
-		var err error
-		if program, err = deps.envoy(options.Version); err != nil {
-			return nil, fmt.Errorf("start envoy: %w", err)
-		}
-	}
 	admin := filepath.Join(options.LogDir, "envoy.admin")
 	// What an earlier Envoy wrote there would be taken for this one's.
 	if err := os.RemoveAll(admin); err != nil {
@@ -62,7 +53,7 @@ func StartEnvoy(ctx context.Context, deps Deps, options EnvoyOptions) (*Envoy, e
 	}
 	process, err := Start(ctx, Spec{
 		Name:   "envoy",
-		Path:   program,
+		Path:   deps.Envoy,
 		Args:   append(args, options.Args...),
 		LogDir: options.LogDir,
 	})
