@@ -1,0 +1,160 @@
+package strictjson
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// String reads a string.
+func (s *Scanner) String(what string) (string, error) {
+	raw, escaped, err := s.rawString(what)
+	if err != nil || !escaped {
+		return string(raw), err
+	}
+	plain, err := s.appendUnescaped(make([]byte, 0, len(raw)), raw)
+	return string(plain), err
+}
+
+// AppendText reads a string and appends what it means to dst.
+func (s *Scanner) AppendText(dst []byte, what string) ([]byte, error) {
+	raw, escaped, err := s.rawString(what)
+	if err != nil || !escaped {
+		return append(dst, raw...), err
+	}
+	return s.appendUnescaped(dst, raw)
+}
+
+// View reads a string and returns what it means: a view into the document if it
+// holds no escapes, else new memory.
+func (s *Scanner) View(what string) ([]byte, error) {
+	raw, escaped, err := s.rawString(what)
+	if err != nil || !escaped {
+		return raw, err
+	}
+	return s.appendUnescaped(make([]byte, 0, len(raw)), raw)
+}
+
+// rawString consumes a string and returns what stands between its quotes, which is
+// valid UTF-8 without control characters.
+func (s *Scanner) rawString(what string) (raw []byte, escaped bool, err error) {
+	if s.space() != '"' {
+		return nil, false, s.malformed("expected " + what)
+	}
+	ascii := true
+	for i := s.pos + 1; i < len(s.src); i++ {
+		switch c := s.src[i]; {
+		case c == '"':
+			raw = s.src[s.pos+1 : i]
+			if !ascii && !utf8.Valid(raw) {
+				return nil, false, s.malformed("invalid UTF-8 in a string")
+			}
+			s.pos = i + 1
+			return raw, escaped, nil
+		case c == '\\':
+			escaped = true
+			i++
+		case c < ' ':
+			return nil, false, s.malformed("control character in a string")
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+	}
+	return nil, false, s.malformed("string without end")
+}
+
+// unescapes are the one-letter escapes of RFC 8259 §7.
+var unescapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+func (s *Scanner) appendUnescaped(dst, raw []byte) ([]byte, error) {
+	for {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return append(dst, raw...), nil
+		}
+		dst = append(dst, raw[:i]...)
+		c := raw[i+1] // rawString never ends on a backslash
+		raw = raw[i+2:]
+		if c != 'u' {
+			if unescapes[c] == 0 {
+				return nil, s.malformed("unknown escape in a string before")
+			}
+			dst = append(dst, unescapes[c])
+			continue
+		}
+		r, n := unescapeRune(raw)
+		if n == 0 {
+			return nil, s.malformed("bad \\u escape or lone surrogate in a string before")
+		}
+		dst = utf8.AppendRune(dst, r)
+		raw = raw[n:]
+	}
+}
+
+// unescapeRune reads what follows a \u, a surrogate pair as one character. n is
+// the number of bytes consumed; 0 if they are no escape of a character.
+func unescapeRune(raw []byte) (r rune, n int) {
+	r, ok := hex4(raw)
+	if !ok {
+		return 0, 0
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, 4
+	}
+	if len(raw) < 6 || raw[4] != '\\' || raw[5] != 'u' {
+		return 0, 0
+	}
+	low, ok := hex4(raw[6:])
+	r = utf16.DecodeRune(r, low)
+	if !ok || r == utf8.RuneError {
+		return 0, 0
+	}
+	return r, 10
+}
+
+func hex4(b []byte) (rune, bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range b[:4] {
+		switch {
+		case '0' <= c && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// AppendString appends text, which is UTF-8, as a JSON string to dst.
+func AppendString[T string | []byte](dst []byte, text T) []byte {
+	return append(AppendEscaped(append(dst, '"'), text), '"')
+}
+
+// AppendEscaped appends text as it stands between the quotes of a JSON string:
+// quotes, backslashes and C0 controls are escaped, everything else is as it is.
+func AppendEscaped[T string | []byte](dst []byte, text T) []byte {
+	start := 0
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
+			dst = appendEscape(append(dst, text[start:i]...), c)
+			start = i + 1
+		}
+	}
+	return append(dst, text[start:]...)
+}
+
+// escapes are the one-letter escapes that are written.
+var escapes = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+
+func appendEscape(dst []byte, c byte) []byte {
+	if e := escapes[c]; e != 0 {
+		return append(dst, '\\', e)
+	}
+	const digits = "0123456789abcdef"
+	return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&0xf])
+}
