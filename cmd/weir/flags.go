@@ -84,6 +84,23 @@ func configFlag(c *cobra.Command) *string {
 	return file
 }
 
+// controlFlag adds --control and returns where its value goes.
+func controlFlag(c *cobra.Command) *string {
+	return textFlag(c, "control", "`HOST:PORT` of the control endpoint (default: that of the configuration)")
+}
+
+// controlAddress is the address of the flag, else that of the configuration.
+func controlAddress(flag, file string) (string, error) {
+	if flag != "" {
+		return flag, nil
+	}
+	cfg, err := loadConfig(file)
+	if err != nil {
+		return "", err
+	}
+	return cfg.Control, nil
+}
+
 // findConfig returns the file of the flag, or the first default that exists.
 func findConfig(flag string) (string, error) {
 	if flag != "" {

@@ -61,6 +61,8 @@ func (d *daemon) controlHandler() http.Handler {
 		_ = json.NewEncoder(w).Encode(d.monitor.Snapshot()) // the client may be gone
 	})
 	mux.HandleFunc("GET /-/record", d.record)
+	mux.HandleFunc("GET /-/decisions", d.lastDecisions)
+	mux.HandleFunc("GET /-/decisions/{id}", d.explain)
 	return mux
 }
 

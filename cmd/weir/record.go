@@ -29,16 +29,13 @@ Exit code 0: recorded; 1: samples were lost; 2: an I/O error; 3: no samples.`,
 	modelVersion := textFlag(c, "model-version", "`VERSION` of the model (default: all)")
 	span := durationFlag(c, "for", 10*time.Minute, "how long to record")
 	out := requiredFlag(c, "out", "`FILE` to write")
-	address := textFlag(c, "control", "`HOST:PORT` of the control endpoint (default: that of the configuration)")
+	address := controlFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if *address == "" {
-			cfg, err := loadConfig(*file)
-			if err != nil {
-				return err
-			}
-			*address = cfg.Control
+		control, err := controlAddress(*address, *file)
+		if err != nil {
+			return err
 		}
-		r := recording{model: *model, version: *modelVersion, out: *out, address: *address, span: span.Std()}
+		r := recording{model: *model, version: *modelVersion, out: *out, address: control, span: span.Std()}
 		return r.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr())
 	}
 	return c

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,11 @@ import (
 	"testing"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
 // TestMain lets the scripts run weir: as a process of its own, so that signals
@@ -62,6 +67,7 @@ func TestScript(t *testing.T) {
 			"samples":    samples,
 			"answers":    answers,
 			"http":       request,
+			"exchange":   exchange,
 			"eventually": eventually,
 			"signal":     sendSignal,
 		},
@@ -140,6 +146,35 @@ func request(ts *testscript.TestScript, _ bool, args []string) {
 	fmt.Fprintf(ts.Stdout(), "%s", body)
 	if want := append(args, "200")[2]; strconv.Itoa(response.StatusCode) != want {
 		ts.Fatalf("%s %s: %s, want %s\n%s", args[0], args[1], response.Status, want, body)
+	}
+}
+
+// exchange METHOD PATH sends the head of a request to the Weir at $SOCKET, which
+// must refuse it; the decision id is in $DECISION.
+func exchange(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: exchange METHOD PATH")
+	}
+	conn, err := grpc.NewClient("unix://"+ts.Getenv("SOCKET"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	ts.Check(err)
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	stream, err := extprocv3.NewExternalProcessorClient(conn).Process(ctx)
+	ts.Check(err)
+	ts.Check(stream.Send(&extprocv3.ProcessingRequest{Request: &extprocv3.ProcessingRequest_RequestHeaders{
+		RequestHeaders: &extprocv3.HttpHeaders{Headers: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
+			{Key: ":method", RawValue: []byte(args[0])}, {Key: ":path", RawValue: []byte(args[1])}}}}}}))
+	answer, err := stream.Recv()
+	ts.Check(err)
+	id := regexp.MustCompile(`\(decision (\w{26})\)`).FindSubmatch(answer.GetImmediateResponse().GetBody())
+	if id == nil {
+		ts.Fatalf("not refused: %v", answer)
+	}
+	ts.Setenv("DECISION", string(id[1]))
+	ts.Check(stream.CloseSend())
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) { // its record is there when the stream has ended
+		ts.Fatalf("after the refusal: %v", err)
 	}
 }
 

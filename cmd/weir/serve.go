@@ -19,6 +19,7 @@ import (
 	"weir/filter/config"
 	"weir/filter/extproc"
 	"weir/monitor"
+	"weir/monitor/decision"
 	"weir/monitor/telemetry"
 )
 
@@ -59,6 +60,7 @@ type daemon struct {
 	level     *slog.LevelVar
 	telemetry *telemetry.Telemetry
 	monitor   *monitor.Monitor
+	decisions *decision.Store
 	filter    *filter.Filter
 	extproc   *extproc.Server
 	reloader  *reloader
@@ -73,7 +75,7 @@ const (
 
 // newDaemon builds everything and puts the first configuration to use.
 func newDaemon(ctx context.Context, path string, cfg *config.Config, messages io.Writer) (*daemon, error) {
-	d := &daemon{path: path, level: new(slog.LevelVar)}
+	d := &daemon{path: path, level: new(slog.LevelVar), decisions: decision.New()}
 	d.log = telemetry.NewLogger(messages, d.level)
 	var err error
 	d.telemetry, err = telemetry.New(ctx, telemetry.Config{OTLPEndpoint: cfg.Telemetry.OTLPEndpoint,
@@ -82,7 +84,7 @@ func newDaemon(ctx context.Context, path string, cfg *config.Config, messages io
 		return nil, fail(exitUndecided, "telemetry: %w", err)
 	}
 	d.monitor = monitor.New(monitor.Options{OnAlarm: d.onAlarm})
-	d.filter = filter.New(filter.Options{Monitor: d.monitor, Telemetry: d.telemetry, Log: d.log, Slots: runtime.GOMAXPROCS(0)})
+	d.filter = filter.New(filter.Options{Monitor: d.monitor, Decisions: d.decisions, Telemetry: d.telemetry, Log: d.log, Slots: runtime.GOMAXPROCS(0)})
 	d.extproc = extproc.New(d.filter, extproc.Limits{
 		MaxBodyBytes:     int64(max(cfg.Limits.MaxBodyBytes, cfg.Limits.MaxResponseBytes)),
 		MaxBytesInFlight: int64(cfg.Limits.MaxBytesInFlight),
