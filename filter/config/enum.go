@@ -73,6 +73,10 @@ const (
 
 func (InputKind) names() []string { return list(Image, Text, Tensor, Opaque) }
 
+// unconfirmed is what `weir init` writes where a person has to write a kind. It is
+// none: a file that holds it is not valid, so that no guess is ever served.
+const unconfirmed = "unconfirmed"
+
 // Profile is how thoroughly images or texts are sanitised.
 type Profile string
 

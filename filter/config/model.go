@@ -29,7 +29,8 @@ type Model struct {
 // Input says what an input holds and how it is sanitised.
 type Input struct {
 	// Kind is image (files in a BYTES tensor), text (UTF-8 in a BYTES tensor),
-	// tensor (numbers) or opaque (let through as it is). Required.
+	// tensor (numbers) or opaque (let through as it is); unconfirmed, which `weir
+	// init` writes, is never valid. Required.
 	Kind InputKind `yaml:"kind"`
 	// Profile of an image: strip (lossless: all that is not picture goes), light
 	// (strip and re-encode) or standard (light and a keyed random crop); of a text:
