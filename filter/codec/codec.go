@@ -104,6 +104,10 @@ type Response struct {
 	ID         string
 	Parameters []Parameter
 	Outputs    []tensor.Tensor
+	// Classified holds the outputs that the client asked for as classes, in the form
+	// that it gets: strings "value:index[:label]", the likeliest first. Outputs has
+	// the tensors that they were made of.
+	Classified []tensor.Tensor
 	// Anonymous says that the protocol's answers do not repeat the id of a request.
 	Anonymous bool
 	// Error is the text of an error that came in the stream, instead of outputs.

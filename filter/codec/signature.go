@@ -20,7 +20,8 @@ type Spec struct {
 type Signature struct {
 	Model        string
 	Version      string
-	MaxBatchSize int // 0: the model does not batch
+	MaxBatchSize int  // 0: the model does not batch
+	Decoupled    bool // a request may have any number of answers, which needs a stream
 	Inputs       []Spec
 	Outputs      []Spec
 }
@@ -30,7 +31,7 @@ func (s *Signature) Equal(o *Signature) bool {
 	same := func(a, b Spec) bool {
 		return a.Name == b.Name && a.DataType == b.DataType && a.Optional == b.Optional && slices.Equal(a.Shape, b.Shape)
 	}
-	return s.Model == o.Model && s.Version == o.Version && s.MaxBatchSize == o.MaxBatchSize &&
+	return s.Model == o.Model && s.Version == o.Version && s.MaxBatchSize == o.MaxBatchSize && s.Decoupled == o.Decoupled &&
 		slices.EqualFunc(s.Inputs, o.Inputs, same) && slices.EqualFunc(s.Outputs, o.Outputs, same)
 }
 
@@ -60,8 +61,11 @@ func (s *Signature) OutputNames() []string {
 // MatchRequest checks a request against the signature as Triton's core would
 // (its batch rules are "Normalize" in infer_request.cc): every input known, with
 // the right datatype and shape, none missing, one batch size for all, and only
-// known outputs. The error is a *Refusal.
+// known outputs, as classes only those that can be. The error is a *Refusal.
 func (s *Signature) MatchRequest(r *Request) error {
+	if s.Decoupled && r.Operation == Infer {
+		return Refuse(SignatureMismatch, "the model is decoupled: ask for a stream of answers")
+	}
 	for i := range s.Inputs {
 		spec := &s.Inputs[i]
 		if !spec.Optional && !slices.ContainsFunc(r.Inputs, func(in Input) bool { return in.Name == spec.Name }) {
@@ -88,12 +92,29 @@ func (s *Signature) MatchRequest(r *Request) error {
 			return Refuse(SignatureMismatch, "batch size %d is not within 1 and %d", batch, s.MaxBatchSize)
 		}
 	}
-	for _, out := range r.Outputs {
-		if s.Output(out.Name) == nil {
+	return s.matchOutputs(r.Outputs)
+}
+
+func (s *Signature) matchOutputs(outputs []Output) error {
+	for _, out := range outputs {
+		spec := s.Output(out.Name)
+		if spec == nil {
 			return Refuse(SignatureMismatch, "the model has no output %q", out.Name)
+		}
+		if out.Classes > 0 && !classifies(spec.DataType) {
+			return Refuse(SignatureMismatch, "output %q is %s, which has no classes", out.Name, spec.DataType)
 		}
 	}
 	return nil
+}
+
+// classifies reports whether Triton makes classes of a datatype (classification.cc).
+func classifies(d tensor.DataType) bool {
+	switch d {
+	case tensor.Bool, tensor.Bytes, tensor.FP16, tensor.BF16, tensor.Invalid:
+		return false
+	}
+	return true
 }
 
 // Batch is the batch size of a request that matches the signature; 0 if the model

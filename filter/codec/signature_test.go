@@ -10,7 +10,7 @@ import (
 func spec() *Signature {
 	return &Signature{Model: "m", Version: "1", MaxBatchSize: 4,
 		Inputs:  []Spec{{Name: "A", DataType: tensor.FP32, Shape: []int64{-1, 2}}, {Name: "B", DataType: tensor.Bytes, Shape: []int64{-1, 1}, Optional: true}},
-		Outputs: []Spec{{Name: "X", DataType: tensor.FP32, Shape: []int64{-1, 3}}}}
+		Outputs: []Spec{{Name: "X", DataType: tensor.FP32, Shape: []int64{-1, 3}}, {Name: "T", DataType: tensor.Bytes, Shape: []int64{-1, 1}}}}
 }
 
 func input(name string, d tensor.DataType, shape ...int64) Input {
@@ -35,12 +35,43 @@ func TestMatchRequest(t *testing.T) {
 		"batches differ":       {inputs: []Input{input("A", tensor.FP32, 1, 2), input("B", tensor.Bytes, 2, 1)}},
 		"output of its own":    {inputs: []Input{input("A", tensor.FP32, 1, 2)}, outputs: []Output{{Name: "X"}}, ok: true},
 		"output of no model's": {inputs: []Input{input("A", tensor.FP32, 1, 2)}, outputs: []Output{{Name: "Y"}}},
+		"classes of numbers":   {inputs: []Input{input("A", tensor.FP32, 1, 2)}, outputs: []Output{{Name: "X", Classes: 2}}, ok: true},
+		"classes of strings":   {inputs: []Input{input("A", tensor.FP32, 1, 2)}, outputs: []Output{{Name: "X"}, {Name: "T", Classes: 2}}},
 	} {
 		err := spec().MatchRequest(&Request{Inputs: tc.inputs, Outputs: tc.outputs})
 		var r *Refusal
 		if tc.ok && err != nil || !tc.ok && (!errors.As(err, &r) || r.Reason != SignatureMismatch) {
 			t.Errorf("%s: %v, want ok = %v", name, err, tc.ok)
 		}
+	}
+}
+
+func TestClasses(t *testing.T) {
+	for _, d := range []tensor.DataType{tensor.Bool, tensor.FP16, tensor.BF16, tensor.Bytes} {
+		s := spec()
+		s.Outputs[0].DataType = d
+		if err := s.matchOutputs([]Output{{Name: "X", Classes: 1}}); err == nil {
+			t.Errorf("classes of %s", d)
+		}
+		if err := s.matchOutputs([]Output{{Name: "X"}}); err != nil {
+			t.Errorf("%s: %v", d, err)
+		}
+	}
+}
+
+// Only a stream can hold any number of answers; generate takes a model at its word
+// that it gives one.
+func TestMatchRequestDecoupled(t *testing.T) {
+	s := spec()
+	s.Decoupled = true
+	for operation, ok := range map[Operation]bool{Infer: false, InferStream: true, Generate: true, GenerateStream: true} {
+		err := s.MatchRequest(&Request{Operation: operation, Inputs: []Input{input("A", tensor.FP32, 1, 2)}})
+		if (err == nil) != ok {
+			t.Errorf("%s: %v, want ok = %v", operation, err, ok)
+		}
+	}
+	if s.Equal(spec()) || !s.Equal(s) {
+		t.Error("decoupled or not is the same signature")
 	}
 }
 

@@ -61,14 +61,11 @@ func (c *Client) Signature(ctx context.Context, model, version string) (*codec.S
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	if config.Decoupled {
-		return nil, errors.New("the model is decoupled, which needs streams")
-	}
 	for i := range metadata.Inputs {
 		metadata.Inputs[i].Optional = slices.Contains(config.OptionalInputs, metadata.Inputs[i].Name)
 	}
 	return &codec.Signature{Model: model, Version: version, MaxBatchSize: config.MaxBatchSize,
-		Inputs: metadata.Inputs, Outputs: metadata.Outputs}, nil
+		Decoupled: config.Decoupled, Inputs: metadata.Inputs, Outputs: metadata.Outputs}, nil
 }
 
 // Versions lists the versions that the server has of a model.

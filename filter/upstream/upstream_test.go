@@ -65,8 +65,8 @@ func TestSignature(t *testing.T) {
 		t.Errorf("a version that is not ready: %v", err)
 	}
 	answers["GET /v2/models/m/versions/2/config"] = `{"max_batch_size":0,"model_transaction_policy":{"decoupled":true}}`
-	if _, err := c.Signature(t.Context(), "m", "2"); err == nil {
-		t.Error("a decoupled model has a signature for unary requests")
+	if s, err := c.Signature(t.Context(), "m", "2"); err != nil || !s.Decoupled {
+		t.Errorf("a decoupled model: %+v, %v", s, err)
 	}
 	answers["GET /v2/models/m/versions/2/config"] = strings.Repeat(" ", maxDescription+1)
 	if _, err := c.Signature(t.Context(), "m", "2"); err == nil {

@@ -83,7 +83,7 @@ func choose(request *codec.Request, response *codec.Response) (chosen []chosenOu
 		}
 	}
 	for _, wanted := range request.Outputs {
-		output := find(response.Outputs, wanted.Name)
+		output := clientOutput(response, wanted)
 		if output == nil {
 			return nil, codec.Refuse(codec.ResponseMalformed, "the model server did not return output %q", wanted.Name)
 		}

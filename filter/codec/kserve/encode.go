@@ -47,7 +47,11 @@ func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 			w = append(w, `,"outputs":[`...)
 		}
 		w = appendString(append(appendComma(w, i), `{"name":`...), name)
-		w = append(w, `,"parameters":{"binary_data":true}}`...)
+		w = append(w, `,"parameters":{"binary_data":true`...)
+		if n := askClasses(request, name, &c.limits); n > 0 {
+			w = strconv.AppendInt(append(w, `,"classification":`...), n, 10)
+		}
+		w = append(w, `}}`...)
 		if i == len(outputs)-1 {
 			w = append(w, ']')
 		}

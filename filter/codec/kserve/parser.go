@@ -276,11 +276,8 @@ func unknownKey(where string) error {
 // unknownParameter is the refusal of a parameter that would change where a
 // tensor comes from or goes to.
 func unknownParameter(key string) error {
-	switch {
-	case strings.HasPrefix(key, "shared_memory_"):
+	if strings.HasPrefix(key, "shared_memory_") {
 		return codec.Refuse(codec.SharedMemoryDenied, "tensors in shared memory are not accepted")
-	case key == "classification":
-		return codec.Refuse(codec.FeatureNotEnabled, "classification is not enabled")
 	}
 	return codec.Refuse(codec.ParameterInvalid, "a tensor has a parameter that is not understood")
 }

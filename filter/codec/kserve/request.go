@@ -14,7 +14,7 @@ func (c *HTTP) DecodeRequest(route codec.Route, headers codec.Headers, body []by
 	if err != nil {
 		return nil, err
 	}
-	request := &codec.Request{Model: route.Model, Version: route.Version, Accept: acceptedCoding(headers)}
+	request := &codec.Request{Operation: route.Operation, Model: route.Model, Version: route.Version, Accept: acceptedCoding(headers)}
 	p := c.parser(body[:jsonBytes], c.limits.MaxBodyBytes)
 	inputs, err := p.request(request)
 	if err != nil {
@@ -157,7 +157,7 @@ func (p *parser) output() (output codec.Output, err error) {
 		case "name":
 			output.Name, err = p.name("an output name")
 		case "parameters":
-			output.Binary, err = p.outputParameters()
+			err = p.outputParameters(&output)
 		default:
 			err = unknownKey("an output")
 		}
@@ -169,13 +169,16 @@ func (p *parser) output() (output codec.Output, err error) {
 	return output, err
 }
 
-func (p *parser) outputParameters() (binary bool, err error) {
-	err = p.object("parameters", func(key string) (err error) {
-		if key != "binary_data" {
-			return unknownParameter(key)
+func (p *parser) outputParameters(output *codec.Output) error {
+	return p.object("parameters", func(key string) (err error) {
+		switch key {
+		case "binary_data":
+			output.Binary, err = p.flag(key)
+		case "classification":
+			output.Classes, err = p.classification()
+		default:
+			err = unknownParameter(key)
 		}
-		binary, err = p.flag(key)
 		return err
 	})
-	return binary, err
 }

@@ -7,15 +7,19 @@ import (
 )
 
 // DecodeResponse parses the model server's answer to a canonical request: every
-// output binary, no content coding. The outputs are views into body. All reasons
-// are ResponseMalformed or ResponseTooLarge.
-func (c *HTTP) DecodeResponse(_ *codec.Request, headers codec.Headers, body []byte) (*codec.Response, error) {
+// output binary, no content coding. The outputs are views into body, but for those
+// that were rebuilt from classes. All reasons are ResponseMalformed or
+// ResponseTooLarge.
+func (c *HTTP) DecodeResponse(request *codec.Request, headers codec.Headers, body []byte) (*codec.Response, error) {
 	if len(body) > c.limits.MaxResponseBytes {
 		return nil, codec.Refuse(codec.ResponseTooLarge, "the answer has more than %d bytes", c.limits.MaxResponseBytes)
 	}
 	response, err := c.decodeResponse(headers, body)
 	if err != nil {
 		return nil, malformedResponse(err)
+	}
+	if err := declassify(request, response); err != nil {
+		return nil, err
 	}
 	return response, nil
 }

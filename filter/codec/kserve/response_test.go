@@ -64,7 +64,7 @@ func TestDecodeResponseFields(t *testing.T) {
 	}
 	got := fmt.Sprintf("%+v", *response)
 	want := `{Model:m Version:1 ID:7 Parameters:[{Name:sequence_id Value:0} {Name:sequence_start Value:false} {Name:x Value:y} {Name:f Value:0.5}] ` +
-		`Outputs:[{Name:Y DataType:BYTES Shape:[2] Data:[1 0 0 0 97 0 0 0 0]} {Name:Z DataType:INT8 Shape:[1] Data:[255]}] Anonymous:false Error: Final:false Extra:<nil>}`
+		`Outputs:[{Name:Y DataType:BYTES Shape:[2] Data:[1 0 0 0 97 0 0 0 0]} {Name:Z DataType:INT8 Shape:[1] Data:[255]}] Classified:[] Anonymous:false Error: Final:false Extra:<nil>}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -15,7 +15,7 @@ import (
 
 // readAsTriton reads a request with explicit header length as Triton's HTTP
 // front end does (http_server.cc: atoi of the first length header, ParseJsonTritonIO).
-func readAsTriton(headers codec.Headers, body []byte) (*codec.Request, []string, error) {
+func readAsTriton(headers codec.Headers, body []byte) (*codec.Request, []codec.Output, error) {
 	value, _ := headers.Get("inference-header-content-length")
 	jsonBytes, err := strconv.Atoi(value)
 	if err != nil || jsonBytes == 0 {
@@ -52,17 +52,27 @@ func readAsTriton(headers codec.Headers, body []byte) (*codec.Request, []string,
 	if len(blob) > 0 {
 		return nil, nil, errors.New("unexpected additional input data")
 	}
-	return request, outputNames(root), nil
+	return request, tritonOutputs(root), nil
 }
 
-func outputNames(root lenientObject) (names []string) {
-	outputs, _ := root.find("outputs")
-	list, _ := outputs.([]any)
-	for _, item := range list {
-		name, _ := item.(lenientObject).find("name")
-		names = append(names, cString(name))
+// tritonOutputs reads the outputs that are asked for; the number of classes is cut
+// to 32 bits, as that of a C++ constructor.
+func tritonOutputs(root lenientObject) (outputs []codec.Output) {
+	list, _ := root.find("outputs")
+	items, _ := list.([]any)
+	for _, item := range items {
+		object := item.(lenientObject)
+		name, _ := object.find("name")
+		parameters, _ := object.find("parameters")
+		members, _ := parameters.(lenientObject)
+		binary, _ := members.find("binary_data")
+		output := codec.Output{Name: cString(name), Binary: binary == true}
+		if classes, ok := members.find("classification"); ok {
+			output.Classes = int(uint32(classes.(uint64)))
+		}
+		outputs = append(outputs, output)
 	}
-	return names
+	return outputs
 }
 
 func tritonInput(object lenientObject, blob []byte) (t tensor.Tensor, rest []byte, err error) {
