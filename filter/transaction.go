@@ -99,8 +99,8 @@ func (t *Transaction) RequestHead(end bool) Answer {
 	if err := t.admit(); err != nil {
 		return t.Refuse(err)
 	}
-	t.forwarded = !t.TakesBody()
-	return Answer{Pass: t.forwarded, Path: t.route.Path, Headers: headers}
+	t.forwarded = !t.TakesBody() || t.Flow() == codec.Bidirectional
+	return Answer{Pass: !t.TakesBody(), Path: t.route.Path, Headers: headers}
 }
 
 // denied is the error of a route that is not let through.

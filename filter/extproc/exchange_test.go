@@ -73,6 +73,7 @@ type envoy struct {
 	sent     []*extprocv3.ProcessingResponse
 	end      error
 	lastBody []byte
+	told     chan struct{} // a value for every answer
 }
 
 type message func(*envoy) *extprocv3.ProcessingRequest
@@ -81,6 +82,7 @@ func (e *envoy) Context() context.Context { return context.Background() }
 
 func (e *envoy) Send(r *extprocv3.ProcessingResponse) error {
 	e.sent = append(e.sent, r)
+	e.told <- struct{}{}
 	if body := r.GetRequestBody().GetResponse().GetBodyMutation().GetBody(); body != nil {
 		e.lastBody = body
 	}
@@ -97,7 +99,7 @@ func (e *envoy) Recv() (*extprocv3.ProcessingRequest, error) {
 }
 
 func run(s *Server, end error, messages ...message) (*envoy, error) {
-	e := &envoy{messages: messages, end: end}
+	e := &envoy{messages: messages, end: end, told: make(chan struct{}, 1000)}
 	return e, s.Process(e)
 }
 

@@ -106,8 +106,7 @@ func (r *reply) event(event []byte) answers {
 	case o.Refusal != nil && !r.started:
 		return x.build(onResponseHeaders, filter.Answer{Refusal: o.Refusal, Facts: o.Facts})
 	case o.Refusal != nil:
-		r.ended = true
-		return withFacts(pieces(onResponseBodies, o.Reply, true), o.Facts)
+		return r.close(o.Reply, o.Facts)
 	case len(o.Message) == 0:
 		return nil
 	}
@@ -130,17 +129,17 @@ func (r *reply) end(eos bool) answers {
 	if r.events == nil {
 		return r.whole(eos)
 	}
-	if err := r.events.End(); err != nil && !r.ended {
+	if r.ended {
+		return nil
+	}
+	if err := r.events.End(); err != nil {
 		return r.refuse(err)
 	}
 	if !r.started {
 		return r.refuse(codec.Refuse(codec.ResponseMalformed, "the answer holds no event"))
 	}
 	x.phase = final
-	if r.ended || !eos {
-		return nil
-	}
-	return answers{streamed(onResponseBodies, nil, true)}
+	return pieces(onResponseBodies, nil, eos)
 }
 
 // whole judges the one body and lets it go with its headers.
@@ -173,8 +172,13 @@ func (r *reply) refuse(err error) answers {
 	if !r.started {
 		return x.build(onResponseHeaders, answer)
 	}
-	r.ended = true
-	return withFacts(pieces(onResponseBodies, x.tx.InStream(answer.Refusal), true), answer.Facts)
+	return r.close(x.tx.InStream(answer.Refusal), answer.Facts)
+}
+
+// close says the last event. Whatever the model server sends after it goes nowhere.
+func (r *reply) close(event []byte, values map[string]string) answers {
+	r.ended, r.exchange.phase = true, final
+	return withFacts(pieces(onResponseBodies, event, true), values)
 }
 
 // withFacts puts the facts of a verdict on the last of the answers that tell it.

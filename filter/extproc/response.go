@@ -70,6 +70,8 @@ func (x *exchange) admitResponse(answer filter.Answer) filter.Answer {
 
 func (x *exchange) onResponseBody(b *extprocv3.HttpBody) (answers, error) {
 	switch {
+	case x.reply != nil && x.reply.ended:
+		return nil, nil
 	case x.phase == final && (x.tx == nil || !x.tx.Infers()), // the body of a local reply that passed
 		x.phase == responseBody && !x.tx.Infers():
 		if b.GetEndOfStream() {
@@ -104,6 +106,8 @@ func (x *exchange) pass(b *extprocv3.HttpBody) *extprocv3.ProcessingResponse {
 func (x *exchange) onResponseTrailers(r *extprocv3.HttpTrailers) (answers, error) {
 	var before answers
 	switch {
+	case x.reply != nil && x.reply.ended:
+		return nil, nil
 	case x.phase == responseBody && x.duplex != nil:
 		before = x.duplex.responseTrailers()
 	case x.phase == responseBody && x.reply != nil:
