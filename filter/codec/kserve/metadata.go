@@ -1,6 +1,7 @@
 package kserve
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -84,19 +85,36 @@ type ModelConfig struct {
 	MaxBatchSize   int      // 0: the first dimension is not a batch
 	OptionalInputs []string // inputs that a request may leave out
 	Decoupled      bool     // the model may answer a request not once, but any number of times
+	Backend        string   // "python", "onnxruntime"; of older configurations the platform
+	Sequences      bool     // the model keeps state between the requests of a sequence
+	Ensemble       bool     // the model hands its inputs on to others
+	// Formats are those that inputs say to have, by name: "FORMAT_NHWC".
+	Formats map[string]string
+	// LabelFiles name the classes of outputs, by name; they lie beside the
+	// configuration.
+	LabelFiles map[string]string
 }
 
 // ParseConfig parses a model configuration.
 func ParseConfig(body []byte) (ModelConfig, error) {
 	var wire struct {
-		MaxBatchSize int `json:"max_batch_size"`
+		MaxBatchSize int    `json:"max_batch_size"`
+		Backend      string `json:"backend"`
+		Platform     string `json:"platform"`
 		Inputs       []struct {
 			Name     string `json:"name"`
 			Optional bool   `json:"optional"`
+			Format   string `json:"format"`
 		} `json:"input"`
+		Outputs []struct {
+			Name   string `json:"name"`
+			Labels string `json:"label_filename"`
+		} `json:"output"`
 		Transaction struct {
 			Decoupled bool `json:"decoupled"`
 		} `json:"model_transaction_policy"`
+		Sequences *struct{} `json:"sequence_batching"`
+		Ensemble  *struct{} `json:"ensemble_scheduling"`
 	}
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return ModelConfig{}, fmt.Errorf("model configuration: %w", err)
@@ -104,10 +122,20 @@ func ParseConfig(body []byte) (ModelConfig, error) {
 	if wire.MaxBatchSize < 0 {
 		return ModelConfig{}, fmt.Errorf("model configuration: max_batch_size %d", wire.MaxBatchSize)
 	}
-	config := ModelConfig{MaxBatchSize: wire.MaxBatchSize, Decoupled: wire.Transaction.Decoupled}
+	config := ModelConfig{MaxBatchSize: wire.MaxBatchSize, Decoupled: wire.Transaction.Decoupled,
+		Backend: cmp.Or(wire.Backend, wire.Platform), Sequences: wire.Sequences != nil, Ensemble: wire.Ensemble != nil,
+		Formats: map[string]string{}, LabelFiles: map[string]string{}}
 	for _, input := range wire.Inputs {
 		if input.Optional {
 			config.OptionalInputs = append(config.OptionalInputs, input.Name)
+		}
+		if input.Format != "" && input.Format != "FORMAT_NONE" {
+			config.Formats[input.Name] = input.Format
+		}
+	}
+	for _, output := range wire.Outputs {
+		if output.Labels != "" {
+			config.LabelFiles[output.Name] = output.Labels
 		}
 	}
 	return config, nil

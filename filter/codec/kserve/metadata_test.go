@@ -14,7 +14,10 @@ const (
 		`"outputs":[{"name":"SCORES","datatype":"FP32","shape":[-1,5]}]}`
 	configDocument = `{"name":"sign","platform":"","backend":"python","max_batch_size":8,` +
 		`"input":[{"name":"IMAGE","data_type":"TYPE_STRING","format":"FORMAT_NONE","dims":[1],"is_shape_tensor":false,"optional":false},` +
-		`{"name":"HINT","data_type":"TYPE_FP32","dims":[1],"optional":true}],"model_transaction_policy":{"decoupled":true}}`
+		`{"name":"HINT","data_type":"TYPE_FP32","format":"FORMAT_NCHW","dims":[3,8,8],"optional":true}],` +
+		`"output":[{"name":"SCORES","data_type":"TYPE_FP32","dims":[5],"label_filename":"labels.txt","is_shape_tensor":false},` +
+		`{"name":"BEST","data_type":"TYPE_STRING","dims":[1],"label_filename":"","is_shape_tensor":false}],` +
+		`"model_transaction_policy":{"decoupled":true},"sequence_batching":{"max_sequence_idle_microseconds":1}}`
 )
 
 func TestParseMetadata(t *testing.T) {
@@ -40,9 +43,14 @@ func TestParseMetadata(t *testing.T) {
 
 func TestParseConfig(t *testing.T) {
 	got, err := ParseConfig([]byte(configDocument))
-	want := ModelConfig{MaxBatchSize: 8, OptionalInputs: []string{"HINT"}, Decoupled: true}
+	want := ModelConfig{MaxBatchSize: 8, OptionalInputs: []string{"HINT"}, Decoupled: true, Backend: "python", Sequences: true,
+		Formats: map[string]string{"HINT": "FORMAT_NCHW"}, LabelFiles: map[string]string{"SCORES": "labels.txt"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+	ensemble, err := ParseConfig([]byte(`{"platform":"ensemble","backend":"","ensemble_scheduling":{"step":[]}}`))
+	if err != nil || !ensemble.Ensemble || ensemble.Sequences || ensemble.Backend != "ensemble" {
+		t.Errorf("an ensemble: %+v, %v", ensemble, err)
 	}
 	for _, bad := range []string{``, `[]`, `{"max_batch_size":-1}`, `{"max_batch_size":"8"}`} {
 		if c, err := ParseConfig([]byte(bad)); err == nil {
