@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,23 +48,15 @@ func (c *Client) Signature(ctx context.Context, model, version string) (*codec.S
 	if _, err := c.call(ctx, http.MethodGet, at+"/ready"); err != nil {
 		return nil, fmt.Errorf("not ready: %w", err)
 	}
-	metadata, err := c.metadata(ctx, at)
-	if err != nil {
+	d, err := c.Describe(ctx, model, version)
+	switch {
+	case err != nil:
 		return nil, err
+	case d.Config == nil:
+		return nil, errors.New("config: the server tells none")
 	}
-	body, err := c.call(ctx, http.MethodGet, at+"/config")
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	config, err := kserve.ParseConfig(body)
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	for i := range metadata.Inputs {
-		metadata.Inputs[i].Optional = slices.Contains(config.OptionalInputs, metadata.Inputs[i].Name)
-	}
-	return &codec.Signature{Model: model, Version: version, MaxBatchSize: config.MaxBatchSize,
-		Decoupled: config.Decoupled, Inputs: metadata.Inputs, Outputs: metadata.Outputs}, nil
+	return &codec.Signature{Model: model, Version: version, MaxBatchSize: d.Config.MaxBatchSize,
+		Decoupled: d.Config.Decoupled, Inputs: d.Inputs, Outputs: d.Outputs}, nil
 }
 
 // Versions lists the versions that the server has of a model.
@@ -127,7 +118,12 @@ func (c *Client) call(ctx context.Context, method, at string) ([]byte, error) {
 	case len(body) > maxDescription:
 		return nil, errors.New("the server's answer is too large")
 	case response.StatusCode != http.StatusOK:
-		return nil, errors.New("status " + strconv.Itoa(response.StatusCode))
+		return nil, statusError(response.StatusCode)
 	}
 	return body, nil
 }
+
+// statusError is the HTTP status of an answer that is an error.
+type statusError int
+
+func (e statusError) Error() string { return "status " + strconv.Itoa(int(e)) }
