@@ -73,7 +73,9 @@ type envoy struct {
 	sent     []*extprocv3.ProcessingResponse
 	end      error
 	lastBody []byte
-	told     chan struct{} // a value for every answer
+	told     chan struct{} // a value for every answer, if there is room
+	check    *model        // judges every answer, if it is there
+	fault    string        // the first that check did not take
 }
 
 type message func(*envoy) *extprocv3.ProcessingRequest
@@ -82,7 +84,13 @@ func (e *envoy) Context() context.Context { return context.Background() }
 
 func (e *envoy) Send(r *extprocv3.ProcessingResponse) error {
 	e.sent = append(e.sent, r)
-	e.told <- struct{}{}
+	select {
+	case e.told <- struct{}{}:
+	default:
+	}
+	if e.check != nil && e.fault == "" {
+		e.fault = e.check.take(r)
+	}
 	if body := r.GetRequestBody().GetResponse().GetBodyMutation().GetBody(); body != nil {
 		e.lastBody = body
 	}

@@ -1,43 +1,183 @@
 package extproc
 
 import (
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
+	modev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 )
 
-// TestRandomOrders drives streams in which anything may come at any time. What
-// must hold of every one: Process returns nil only when the exchange is final,
-// and the body of an inference goes on only as Weir wrote it.
-func TestRandomOrders(t *testing.T) {
-	s := newServer(t)
-	events := []message{
-		inferHeaders(buffered), inferHeaders(nil), inferHeaders(buffered, "content-length", "99999999"),
-		liveHeaders, requestBodyOf(ask, true), requestBodyOf(ask, false), requestBodyOf("{", true),
-		responseHeaders("200", "via_upstream", false), responseHeaders("200", "via_upstream", true),
-		responseHeaders("503", "no_healthy_upstream", false), responseHeaders("200", "", false), serverAnswer(""), serverAnswer("{}"),
-		func(*envoy) *extprocv3.ProcessingRequest { return &extprocv3.ProcessingRequest{} },
-		trailersOfRequest, trailersOfResponse,
+// side is what Envoy knows of one direction of an exchange: which of its messages
+// wait for an answer, and what was said of the body.
+type side struct {
+	mode                  modev3.ProcessingMode_BodySendMode
+	head, body, trailers  int // messages without an answer
+	headSaid, pieces, end bool
+}
+
+// model is Envoy's side of the rules (external_processor.proto, and what was measured
+// of 1.36 to 1.40): which answers it takes at a moment. Every other is spurious and
+// ends the exchange with an error, or worse.
+type model struct {
+	request, response side
+	refused           bool
+	last              bool // nothing of the exchange is left to judge
+}
+
+// tell notes a message of Envoy's.
+func (m *model) tell(r *extprocv3.ProcessingRequest) {
+	if c := r.GetProtocolConfig(); c != nil {
+		m.request.mode, m.response.mode = c.GetRequestBodyMode(), c.GetResponseBodyMode()
 	}
+	switch {
+	case r.GetRequestHeaders() != nil:
+		m.request.head++
+	case r.GetRequestBody() != nil:
+		m.request.body++
+	case r.GetRequestTrailers() != nil:
+		m.request.trailers++
+	case r.GetResponseHeaders() != nil:
+		m.response.head++
+		_, local := localReply(r) // of which nothing is to be judged
+		m.last = m.last || r.GetResponseHeaders().GetEndOfStream() || local && !m.request.headSaid
+	case r.GetResponseBody() != nil:
+		m.response.body++
+		m.last = m.last || r.GetResponseBody().GetEndOfStream()
+	case r.GetResponseTrailers() != nil:
+		m.response.trailers++
+		m.last = true
+	}
+}
+
+// take judges an answer of Weir's; "" if Envoy takes it.
+func (m *model) take(r *extprocv3.ProcessingResponse) string {
+	if m.refused {
+		return "an answer after the refusal"
+	}
+	switch {
+	case r.GetImmediateResponse() != nil:
+		m.refused = true
+		return ""
+	case r.GetRequestHeaders() != nil:
+		return m.request.takeHead()
+	case r.GetResponseHeaders() != nil:
+		return m.response.takeHead()
+	case r.GetRequestBody() != nil:
+		return m.request.takeBody(r.GetRequestBody())
+	case r.GetResponseBody() != nil:
+		return m.response.takeBody(r.GetResponseBody())
+	case r.GetRequestTrailers() != nil:
+		return m.request.takeTrailers()
+	case r.GetResponseTrailers() != nil:
+		return m.response.takeTrailers()
+	}
+	return "an answer to nothing"
+}
+
+func (s *side) takeHead() string {
+	if s.head != 1 {
+		return "an answer to headers that do not wait"
+	}
+	s.head, s.headSaid = 0, true
+	return ""
+}
+
+func (s *side) takeBody(b *extprocv3.BodyResponse) string {
+	piece := b.GetResponse().GetBodyMutation().GetStreamedResponse()
+	duplex := s.mode == modev3.ProcessingMode_FULL_DUPLEX_STREAMED
+	switch {
+	case duplex && piece == nil:
+		return "a whole body in a duplex stream"
+	case !duplex && piece != nil:
+		return "a piece of a body that is not streamed, which Envoy ignores"
+	case !duplex && s.body != 1:
+		return "an answer to a body that does not wait"
+	case duplex && (s.head > 0 || s.body == 0 && !s.pieces):
+		return "a piece before its headers, or before anything of the body came"
+	case duplex && s.end:
+		return "a piece after the end"
+	}
+	s.pieces, s.end = true, piece.GetEndOfStream()
+	if !duplex {
+		s.body = 0
+	}
+	return ""
+}
+
+func (s *side) takeTrailers() string {
+	if s.trailers != 1 || s.head > 0 {
+		return "an answer to trailers that do not wait"
+	}
+	s.trailers = 0
+	return ""
+}
+
+// scripts are exchanges in their right order, from which random ones are made.
+func scripts() map[string][]message {
+	h2 := "\u200b hidden"
+	return map[string][]message{
+		"unary": {inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), serverAnswer("")},
+		"live":  {liveHeaders, responseHeaders("200", "via_upstream", true)},
+		"gRPC": {requestHeaders(buffered, false, ":method", "POST", ":path", "/inference.GRPCInferenceService/ModelInfer", "content-type", "application/grpc"),
+			requestBodyOf(framed("a"+h2), true), ok, responseBodyOf(framed("b c"), false), grpcTrailers},
+		"query": {requestHeaders(buffered, false, ":method", "POST", ":path", "/inference.GRPCInferenceService/ServerLive", "content-type", "application/grpc"),
+			requestBodyOf(framed("a"), true), ok, responseBodyOf(framed("b"), false), grpcTrailers},
+		"events": {eventsHead(modes(bufferedMode, duplexMode)), requestBodyOf("a"+h2, true),
+			responseHeaders("200", "via_upstream", false, "content-type", "text/event-stream"),
+			responseBodyOf("data: 1 a\n\nda", false), responseBodyOf("ta: 1 b\n\n", false), responseBodyOf("", true)},
+		"event error": {eventsHead(modes(bufferedMode, duplexMode)), requestBodyOf("a"+h2, true),
+			responseHeaders("400", "via_upstream", false), responseBodyOf(`{"error":"no"}`, true)},
+		"stream": {streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a"+h2), false), ok, answerTo("a hidden", "x"),
+			requestBodyOf(framed("{"), false), requestBodyOf(framed("b"), false), answerTo("b", "x"), answerTo("a hidden", "final"),
+			requestBodyOf("", true), answerTo("b", "final"), grpcTrailers},
+	}
+}
+
+// disturbances are messages that may come at any time.
+var disturbances = []message{
+	requestBodyOf("", true), requestBodyOf("{", true), requestBodyOf(framed("z\u200b"), false), requestBodyOf(framed("x")[:6], false),
+	responseBodyOf("", true), responseBodyOf("data: x\n\n", false), answerTo("nobody", "x"), ok, grpcTrailers,
+	trailersOfRequest, trailersOfResponse, inferHeaders(nil), liveHeaders,
+	responseHeaders("503", "no_healthy_upstream", false), responseHeaders("200", "", false), responseHeaders("101", "via_upstream", false),
+	responseHeaders("200", "via_upstream", true, "grpc-status", "0"), responseHeaders("200", "via_upstream", true, "grpc-status", "5"),
+	func(*envoy) *extprocv3.ProcessingRequest { return &extprocv3.ProcessingRequest{} },
+}
+
+// TestRandomOrders plays exchanges with messages that are left out, come twice, change
+// places, come from elsewhere, or never come, in random modes. What must hold of
+// every one: Envoy takes every answer, Process returns nil only when nothing is left
+// to judge, and nothing goes on but what Weir wrote.
+func TestRandomOrders(t *testing.T) {
+	s := speaking(t)
 	random := rand.New(rand.NewPCG(1, 2))
+	all := scripts()
 	ends := map[bool]int{}
-	for range 20000 {
-		messages := make([]message, 1+random.IntN(6))
-		for i := range messages {
-			messages[i] = events[random.IntN(len(events))]
+	for range orders {
+		name := []string{"unary", "live", "gRPC", "query", "events", "event error", "stream"}[random.IntN(7)]
+		messages := disturb(random, all[name])
+		m := &model{}
+		e := &envoy{end: io.EOF, check: m}
+		for _, next := range messages {
+			e.messages = append(e.messages, func(e *envoy) *extprocv3.ProcessingRequest {
+				r := next(e)
+				m.tell(r)
+				return r
+			})
 		}
-		e, err := run(s, io.EOF, messages...)
-		final, infers := settled(e)
+		err := s.Process(e)
 		ends[err == nil]++
-		if err == nil && !final {
-			t.Fatalf("a clean end before the exchange is final: %v", e.sent)
+		if e.fault != "" {
+			t.Fatalf("%s: %s: %v", name, e.fault, e.sent)
 		}
-		for _, r := range e.sent {
-			if b := r.GetRequestBody(); b != nil && infers && b.GetResponse().GetBodyMutation().GetBody() == nil {
-				t.Fatalf("a body went on as it came: %v", e.sent)
-			}
+		if err == nil && !m.refused && !m.last {
+			t.Fatalf("%s: a clean end before the exchange is final: %v", name, e.sent)
+		}
+		if leak := leaked(e); leak != "" {
+			t.Fatalf("%s: %s: %v", name, leak, e.sent)
 		}
 	}
 	if ends[true] == 0 || ends[false] == 0 {
@@ -48,26 +188,44 @@ func TestRandomOrders(t *testing.T) {
 	}
 }
 
-// settled reports whether what was sent ends an exchange, and whether it is one
-// of an inference.
-func settled(e *envoy) (final, infers bool) {
-	for i, r := range e.sent {
-		switch {
-		case r.GetImmediateResponse() != nil, r.GetResponseBody() != nil:
-			final = true
-		case r.GetResponseHeaders() != nil && (i == 0 || r.GetResponseHeaders().GetResponse().GetBodyMutation() == nil && !infers):
-			final = true // of a local reply, or of an answer without a body
-		case r.GetRequestHeaders() != nil:
-			infers = setPath(r) == "/v2/models/m/infer"
+// disturb returns the script with up to three changes.
+func disturb(random *rand.Rand, script []message) []message {
+	out := append([]message(nil), script...)
+	for range random.IntN(4) {
+		i, j := random.IntN(len(out)), random.IntN(len(out))
+		switch random.IntN(5) {
+		case 0:
+			out = append(out[:i:i], out[i+1:]...)
+		case 1:
+			out[i], out[j] = out[j], out[i]
+		case 2:
+			out = append(out[:i:i], append([]message{out[j]}, out[i:]...)...)
+		case 3:
+			out = append(out[:i:i], append([]message{disturbances[random.IntN(len(disturbances))]}, out[i:]...)...)
+		case 4:
+			out = out[:i]
+		}
+		if len(out) == 0 {
+			return script[:1]
 		}
 	}
-	return final, infers
+	return out
 }
 
-func setPath(r *extprocv3.ProcessingResponse) string {
-	for _, h := range r.GetRequestHeaders().GetResponse().GetHeaderMutation().GetSetHeaders() {
-		if h.GetHeader().GetKey() == ":path" {
-			return string(h.GetHeader().GetRawValue())
+// leaked finds what must not go on: hidden text to the model server, a request's body
+// as it came, an answer to nobody to the client.
+func leaked(e *envoy) string {
+	for _, r := range e.sent {
+		body := r.GetRequestBody().GetResponse().GetBodyMutation()
+		if text := string(body.GetBody()) + string(body.GetStreamedResponse().GetBody()); strings.Contains(text, "\u200b") {
+			return fmt.Sprintf("the model server gets %q", text)
+		}
+		if r.GetRequestBody() != nil && body.GetBody() == nil && body.GetStreamedResponse() == nil {
+			return "a body goes on as it came"
+		}
+		body = r.GetResponseBody().GetResponse().GetBodyMutation()
+		if text := string(body.GetStreamedResponse().GetBody()); strings.Contains(text, "nobody") {
+			return fmt.Sprintf("the client gets %q", text)
 		}
 	}
 	return ""

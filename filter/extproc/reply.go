@@ -19,6 +19,7 @@ type reply struct {
 	exchange *exchange
 	events   frame.Splitter // nil: one body
 	buffer   []byte
+	came     bool // a piece of the body has come
 	started  bool // the headers have gone
 	ended    bool // the client has got the end
 }
@@ -47,6 +48,7 @@ func isEventStream(contentType string) bool {
 // body takes the next piece; end says that it is the last.
 func (r *reply) body(chunk []byte, end bool) (answers, error) {
 	var out answers
+	r.came = true
 	if r.events == nil {
 		out = r.collect(chunk)
 	} else {
@@ -126,11 +128,13 @@ func (r *reply) start() answers {
 // follow.
 func (r *reply) end(eos bool) answers {
 	x := r.exchange
-	if r.events == nil {
-		return r.whole(eos)
-	}
-	if r.ended {
+	switch {
+	case r.ended:
 		return nil
+	case !r.came: // Envoy takes no piece of a body of which it has none
+		return r.refuse(codec.Refuse(codec.ResponseMalformed, "the answer has no body"))
+	case r.events == nil:
+		return r.whole(eos)
 	}
 	if err := r.events.End(); err != nil {
 		return r.refuse(err)
