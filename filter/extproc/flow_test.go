@@ -147,7 +147,7 @@ func answerTo(name, text string) message {
 func (e *envoy) names() map[string]string {
 	names := map[string]string{}
 	rest := []byte(e.upstream())
-	for len(rest) >= 5 {
+	for len(rest) >= 5 && rest[0] == 0 { // framed
 		n := int(binary.BigEndian.Uint32(rest[1:]))
 		id, text, _ := strings.Cut(string(rest[5:5+n]), " ")
 		names[id] = text
@@ -156,11 +156,12 @@ func (e *envoy) names() map[string]string {
 	return names
 }
 
-// upstream is all that was sent on in pieces.
+// upstream is all that was sent on.
 func (e *envoy) upstream() string {
 	var all bytes.Buffer
 	for _, r := range e.sent {
-		all.Write(r.GetRequestBody().GetResponse().GetBodyMutation().GetStreamedResponse().GetBody())
+		body := r.GetRequestBody().GetResponse().GetBodyMutation()
+		all.Write(append(body.GetBody(), body.GetStreamedResponse().GetBody()...))
 	}
 	return all.String()
 }

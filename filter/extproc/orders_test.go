@@ -123,7 +123,7 @@ func scripts() map[string][]message {
 		"unary": {inferHeaders(buffered), requestBodyOf(ask, true), responseHeaders("200", "via_upstream", false), serverAnswer("")},
 		"live":  {liveHeaders, responseHeaders("200", "via_upstream", true)},
 		"gRPC": {requestHeaders(buffered, false, ":method", "POST", ":path", "/inference.GRPCInferenceService/ModelInfer", "content-type", "application/grpc"),
-			requestBodyOf(framed("a"+h2), true), ok, responseBodyOf(framed("b c"), false), grpcTrailers},
+			requestBodyOf(framed("a"+h2), true), ok, answerTo("a hidden", "c"), grpcTrailers},
 		"query": {requestHeaders(buffered, false, ":method", "POST", ":path", "/inference.GRPCInferenceService/ServerLive", "content-type", "application/grpc"),
 			requestBodyOf(framed("a"), true), ok, responseBodyOf(framed("b"), false), grpcTrailers},
 		"events": {eventsHead(modes(bufferedMode, duplexMode)), requestBodyOf("a"+h2, true),
