@@ -77,6 +77,7 @@ var statuses = map[Reason]Status{
 	Reason(codec.BinarySizeInvalid):   {bad, codes.InvalidArgument, "binary sizes do not add up", "binary_data_size of all inputs must be the rest of the body."},
 	Reason(codec.ParameterInvalid):    {bad, codes.InvalidArgument, "a parameter is not valid", "Strings, numbers and booleans that the protocol knows."},
 	Reason(codec.SharedMemoryDenied):  {forbidden, codes.PermissionDenied, "shared memory is not allowed", "Tensors in shared memory cannot be inspected."},
+	Reason(codec.RemoteContentDenied): {forbidden, codes.PermissionDenied, "content from elsewhere is not allowed", "Send images in the request, as data: URIs; nobody inspects what a server fetches."},
 	Reason(codec.FeatureNotEnabled):   {forbidden, codes.PermissionDenied, "this form of request is not enabled", "Classification and raw binary requests are refused."},
 	Reason(codec.SignatureMismatch):   {bad, codes.InvalidArgument, "the request does not fit the model", "Compare with GET /v2/models/NAME."},
 	// codec: responses

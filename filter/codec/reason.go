@@ -35,8 +35,9 @@ const (
 	BinarySizeInvalid   Reason = "binary_size_invalid"
 	ParameterInvalid    Reason = "parameter_invalid"
 	SharedMemoryDenied  Reason = "shared_memory_denied"
-	FeatureNotEnabled   Reason = "feature_not_enabled" // classification, raw binary requests
-	SignatureMismatch   Reason = "signature_mismatch"  // not what the model server says of the model
+	RemoteContentDenied Reason = "remote_content_denied" // the server would fetch what nobody inspects
+	FeatureNotEnabled   Reason = "feature_not_enabled"   // classification, raw binary requests
+	SignatureMismatch   Reason = "signature_mismatch"    // not what the model server says of the model
 	ResponseMalformed   Reason = "response_malformed"
 	ResponseTooLarge    Reason = "response_too_large"
 )
@@ -48,7 +49,7 @@ func Reasons() []Reason {
 		JSONMalformed, JSONDuplicateKey, JSONUnknownKey, JSONTooDeep, JSONTooLarge, NameInvalid,
 		InputDuplicate, InputDataInvalid, InputsTooMany, OutputDuplicate, OutputsTooMany,
 		DataTypeInvalid, ShapeInvalid, NumberOutOfRange, BinarySizeInvalid, ParameterInvalid,
-		SharedMemoryDenied, FeatureNotEnabled, SignatureMismatch, ResponseMalformed, ResponseTooLarge}
+		SharedMemoryDenied, RemoteContentDenied, FeatureNotEnabled, SignatureMismatch, ResponseMalformed, ResponseTooLarge}
 }
 
 // Refusal is the error of a message that is not let through.

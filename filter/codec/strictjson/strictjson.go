@@ -268,8 +268,9 @@ func (s *Scanner) digits() (n int) {
 	return n
 }
 
-// skip finds the end of a value by its brackets and strings alone.
-func (s *Scanner) skip() error {
+// Skip finds the end of a value by its brackets and strings alone: what it skips may
+// not be JSON.
+func (s *Scanner) Skip() error {
 	depth := s.depth
 	for {
 		switch c := s.space(); c {
@@ -340,7 +341,7 @@ func (s *Scanner) Members(what string, most int, reason codec.Reason) ([]Member,
 			return codec.Refuse(reason, "%s has more than %d keys", what, most)
 		}
 		at := s.pos
-		err := s.skip()
+		err := s.Skip()
 		members = append(members, Member{key, at, s.pos})
 		return err
 	})
