@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -70,6 +71,10 @@ func (s *Server) Register() *grpc.Server {
 		grpc.MaxRecvMsgSize(int(s.limits.MaxBodyBytes)+envelope),
 		grpc.MaxSendMsgSize(int(s.limits.MaxBodyBytes)*2+envelope),
 		grpc.MaxConcurrentStreams(s.limits.MaxStreams),
+		// Envoy's pings find a Weir that has stopped. gRPC would take those on a quiet
+		// connection, while bodies and answers are waited for, for an attack, and end
+		// every exchange on it after four.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Nanosecond, PermitWithoutStream: true}),
 	)
 	extprocv3.RegisterExternalProcessorServer(g, s)
 	return g
