@@ -31,6 +31,7 @@ var layers = []string{
 	"filter/codec/openai",
 	"filter/check",
 	"filter/upstream",
+	"filter/draft",
 	"deploy/envoy",
 	"filter",
 	"filter/config",

@@ -68,6 +68,7 @@ func TestScript(t *testing.T) {
 			"answers":    answers,
 			"http":       request,
 			"exchange":   exchange,
+			"triton":     triton,
 			"eventually": eventually,
 			"signal":     sendSignal,
 		},
@@ -132,6 +133,31 @@ func answers(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv("SERVER", server.Listener.Addr().String())
+}
+
+// triton starts a model server that has the model "sign" with an image and a number
+// in and two classes out, and one that is not ready; its URL is $UPSTREAM.
+func triton(ts *testscript.TestScript, _ bool, _ []string) {
+	const about = `{"name":"sign","versions":["1"],"platform":"python",
+		"inputs":[{"name":"IMAGE","datatype":"BYTES","shape":[-1,1]},{"name":"N","datatype":"FP32","shape":[-1,1]}],
+		"outputs":[{"name":"SCORES","datatype":"FP32","shape":[-1,2]}]}`
+	pages := map[string]string{
+		"GET /v2":                               `{"name":"triton","version":"2.51.0","extensions":["binary_tensor_data"]}`,
+		"POST /v2/repository/index":             `[{"name":"sign","version":"1","state":"READY"},{"name":"gone","version":"1","state":"UNAVAILABLE","reason":"no file"}]`,
+		"GET /v2/models/sign":                   about,
+		"GET /v2/models/sign/versions/1":        about,
+		"GET /v2/models/sign/versions/1/ready":  "",
+		"GET /v2/models/sign/versions/1/config": `{"backend":"python","max_batch_size":8,"input":[{"name":"N","optional":true}],"output":[{"name":"SCORES","label_filename":"labels.txt"}]}`,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, ok := pages[r.Method+" "+r.URL.Path]
+		if !ok {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		fmt.Fprint(w, page)
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("UPSTREAM", server.URL)
 }
 
 // http METHOD URL [CODE] prints the body of the answer, which must have the code.
