@@ -51,12 +51,6 @@ func (c *HTTP) Path(request *codec.Request) string {
 // DecodeHead has nothing to say: DecodeRequest judges the headers with the body.
 func (c *HTTP) DecodeHead(codec.Route, codec.Headers) (codec.Headers, error) { return nil, nil }
 
-// BindRequest keeps the signature: the inputs of the V2 protocol have names.
-func (c *HTTP) BindRequest(request *codec.Request, signature *codec.Signature) error {
-	request.Signature = signature
-	return nil
-}
-
 // DecodeQuery refuses: over HTTP, operations that infer nothing take no body.
 func (c *HTTP) DecodeQuery(*codec.Route, codec.Headers, []byte) (*codec.Message, error) {
 	return nil, codec.Refuse(codec.HeaderInvalid, "this endpoint takes no body")

@@ -15,6 +15,10 @@ func (c *HTTP) DecodeRequest(route codec.Route, headers codec.Headers, body []by
 		return nil, err
 	}
 	request := &codec.Request{Operation: route.Operation, Model: route.Model, Version: route.Version, Accept: acceptedCoding(headers)}
+	if jsonBytes == 0 {
+		decodeRaw(request, body)
+		return request, nil
+	}
 	p := c.parser(body[:jsonBytes], c.limits.MaxBodyBytes)
 	inputs, err := p.request(request)
 	if err != nil {
@@ -34,7 +38,8 @@ func (c *HTTP) DecodeRequest(route codec.Route, headers codec.Headers, body []by
 }
 
 // requestBody checks what the headers say about the body and returns it without
-// its content coding, and how many bytes of it are JSON.
+// its content coding, and how many bytes of it are JSON: 0 if the client says that
+// it is a raw binary request.
 func (c *HTTP) requestBody(headers codec.Headers, body []byte) (plain []byte, jsonBytes int, err error) {
 	if _, lines := headers.Get("transfer-encoding"); lines > 0 {
 		return nil, 0, codec.Refuse(codec.HeaderInvalid, "transfer-encoding is not accepted")
@@ -56,10 +61,10 @@ func (c *HTTP) requestBody(headers codec.Headers, body []byte) (plain []byte, js
 	switch {
 	case err != nil:
 		return nil, 0, err
-	case ok && jsonBytes == 0:
-		return nil, 0, codec.Refuse(codec.FeatureNotEnabled, "raw binary requests are not enabled")
 	case len(body) == 0:
 		return nil, 0, codec.Refuse(codec.BodyMissing, "an inference request needs a body")
+	case ok && jsonBytes == 0:
+		return body, 0, rawHeader(headers)
 	case !ok:
 		jsonBytes = len(body)
 	case jsonBytes < len(body) && jsonBytes > c.limits.MaxJSONHeaderBytes:
