@@ -22,6 +22,7 @@ import (
 type stackOptions struct {
 	dir      string
 	upstream string                   // the model server's HTTP address
+	grpc     string                   // its gRPC address; "" for none
 	config   string                   // see local.WeirOptions
 	edit     func(yaml string) string // of Envoy's bootstrap; nil for the shipped one
 	env      []string                 // of Weir
@@ -34,6 +35,7 @@ type stack struct {
 	weir  *local.Weir
 	envoy *local.Envoy
 	tap   *tap
+	taps  []*tap // all of them: HTTP, and gRPC if there is one
 	addr  string // of Envoy's listener
 }
 
@@ -43,7 +45,15 @@ func startStack(ctx context.Context, o stackOptions) (*stack, error) {
 	if s.tap, err = newTap(o.upstream); err != nil {
 		return nil, err
 	}
-	s.weir, err = local.StartWeir(ctx, deps, local.WeirOptions{Dir: o.dir, Upstream: o.upstream,
+	s.taps = []*tap{s.tap}
+	if o.grpc != "" {
+		rpc, err := newTap(o.grpc)
+		if err != nil {
+			return nil, err
+		}
+		s.taps = append(s.taps, rpc)
+	}
+	s.weir, err = local.StartWeir(ctx, deps, local.WeirOptions{Dir: o.dir, Upstream: o.upstream, GRPC: o.grpc,
 		Config: o.config, Binary: weirBinary, Env: o.env})
 	if err != nil {
 		return nil, err
@@ -66,16 +76,18 @@ func (s *stack) front(t *testing.T, edit func(string) string) {
 	}
 }
 
-// startEnvoy starts Envoy with the bootstrap that Weir writes, but for the tap.
+// startEnvoy starts Envoy with the bootstrap that Weir writes, but for the taps.
 func (s *stack) startEnvoy(ctx context.Context) error {
 	out, err := s.weir.Command(ctx, "envoy-config", "--config", s.weir.Config, "--listen", "127.0.0.1:0",
 		"--admin", "127.0.0.1:0", "--access-log", s.accessLog())
 	if err != nil {
 		return err
 	}
-	bootstrap, err := replaceOnce(string(out), portValue(s.opts.upstream), portValue(s.tap.Addr))
-	if err != nil {
-		return err
+	bootstrap := string(out)
+	for _, tap := range s.taps {
+		if bootstrap, err = replaceOnce(bootstrap, portValue(tap.target), portValue(tap.Addr)); err != nil {
+			return err
+		}
 	}
 	if s.opts.edit != nil {
 		bootstrap = s.opts.edit(bootstrap)
@@ -116,7 +128,9 @@ func (s *stack) stop() error {
 		errs = append(errs, s.envoy.Stop(ctx))
 	}
 	errs = append(errs, s.weir.Stop(ctx))
-	s.tap.shut()
+	for _, tap := range s.taps {
+		tap.shut()
+	}
 	log, err := os.ReadFile(s.weir.LogPath)
 	if i := bytes.Index(log, []byte("WARNING: DATA RACE")); i >= 0 {
 		err = fmt.Errorf("weir has a data race:\n%s", log[i:min(len(log), i+4<<10)])
@@ -214,7 +228,9 @@ func (s *stack) ledger(t *testing.T) ledger {
 		l.records = len(received)
 		return l.records == counted
 	})
-	l.bytes = s.tap.len()
+	for _, tap := range s.taps {
+		l.bytes += tap.len()
+	}
 	return l
 }
 

@@ -55,7 +55,8 @@ type Upstream struct {
 	// HTTP is the URL of the server's HTTP endpoint: scheme, host and port.
 	// Default: http://127.0.0.1:8000.
 	HTTP string `yaml:"http" reload:"restart"`
-	// GRPC is the host:port of the server's gRPC endpoint. Default: 127.0.0.1:8001.
+	// GRPC is the host:port of the server's gRPC endpoint; empty keeps gRPC closed.
+	// Default: 127.0.0.1:8001.
 	GRPC string `yaml:"grpc" reload:"restart"`
 	// Timeout is how long one call of Weir's own may take. Default: 5s.
 	Timeout Duration `yaml:"timeout"`

@@ -111,13 +111,22 @@ func (v *validator) addresses() {
 	}
 }
 
+// grpc returns the host of the gRPC endpoint; "" for none.
+func (v *validator) grpc(address string) string {
+	if address == "" {
+		return ""
+	}
+	host, ok := v.hostPort("upstream.grpc", address)
+	if ok && (host == "" || strings.HasSuffix(address, ":0")) {
+		v.fail("upstream.grpc", "must name a host and a port")
+	}
+	return host
+}
+
 func (v *validator) upstream() {
 	u := v.c.Upstream
 	web, _ := v.url("upstream.http", u.HTTP)
-	rpc, ok := v.hostPort("upstream.grpc", u.GRPC)
-	if ok && (rpc == "" || strings.HasSuffix(u.GRPC, ":0")) {
-		v.fail("upstream.grpc", "must name a host and a port")
-	}
+	rpc := v.grpc(u.GRPC)
 	for path, host := range map[string]string{"upstream.http": web, "upstream.grpc": rpc} {
 		if host != "" && !isLoopback(host) {
 			v.warn(path, "the model server is not on a loopback address: clients that reach it pass Weir by")
