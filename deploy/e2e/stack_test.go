@@ -200,8 +200,8 @@ func (s *stack) signal(t *testing.T, signal syscall.Signal) {
 // ledger is what a model server can tell of the requests that reached it.
 type ledger struct {
 	counts  map[string]local.Counts
-	records int // of the echo models
-	bytes   int // from Envoy, of whatever kind
+	records int   // of the echo models
+	bytes   []int // from Envoy, of whatever kind, by tap
 }
 
 // ledger reads all of that. Triton counts a request after it has answered it, the
@@ -229,7 +229,7 @@ func (s *stack) ledger(t *testing.T) ledger {
 		return l.records == counted
 	})
 	for _, tap := range s.taps {
-		l.bytes += tap.len()
+		l.bytes = append(l.bytes, tap.len())
 	}
 	return l
 }
@@ -243,7 +243,9 @@ func (s *stack) unmoved(t *testing.T, do func()) {
 	if before.records != after.records || !maps.Equal(before.counts, after.counts) {
 		t.Errorf("the model server was reached: before %+v, after %+v", before, after)
 	}
-	if before.bytes != after.bytes {
-		t.Errorf("bytes went to the model server: %q", s.tap.seen(before.bytes))
+	for i, tap := range s.taps {
+		if before.bytes[i] != after.bytes[i] {
+			t.Errorf("bytes went to the model server: %q", tap.seen(before.bytes[i]))
+		}
 	}
 }
