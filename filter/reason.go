@@ -65,6 +65,7 @@ var statuses = map[Reason]Status{
 	Reason(codec.JSONUnknownKey):      {bad, codes.InvalidArgument, "a JSON key is not known", "Keys are case-sensitive; see the V2 protocol."},
 	Reason(codec.JSONTooDeep):         {bad, codes.InvalidArgument, "the JSON is nested too deep", "limits.max_json_depth."},
 	Reason(codec.JSONTooLarge):        {large, codes.ResourceExhausted, "the JSON is too large", "Send large tensors in binary form."},
+	Reason(codec.MessageMalformed):    {bad, codes.InvalidArgument, "the message is malformed", "Over gRPC: whole messages, one where one is called for; fields that the protocol knows, each once, in their shortest form."},
 	Reason(codec.NameInvalid):         {bad, codes.InvalidArgument, "a name is not valid", "Names hold letters, digits and . _ ~ - : / only."},
 	Reason(codec.InputDuplicate):      {bad, codes.InvalidArgument, "an input came twice", "Each input once."},
 	Reason(codec.InputDataInvalid):    {bad, codes.InvalidArgument, "the data of an input is not valid", "Data must be what datatype and shape say."},

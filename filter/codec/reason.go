@@ -22,7 +22,8 @@ const (
 	JSONDuplicateKey    Reason = "json_duplicate_key"
 	JSONUnknownKey      Reason = "json_unknown_key"
 	JSONTooDeep         Reason = "json_too_deep"
-	JSONTooLarge        Reason = "json_too_large" // JSON header or token over its limit
+	JSONTooLarge        Reason = "json_too_large"    // JSON header or token over its limit
+	MessageMalformed    Reason = "message_malformed" // gRPC: the framing or the protobuf
 	NameInvalid         Reason = "name_invalid"
 	InputDuplicate      Reason = "input_duplicate"
 	InputDataInvalid    Reason = "input_data_invalid" // data against datatype and shape
@@ -46,7 +47,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{RouteUnknown, RouteDenied, ProtocolNotEnabled, MethodNotAllowed, PathInvalid,
 		HeaderDuplicate, HeaderInvalid, EncodingUnsupported, EncodingInvalid, BodyTooLarge, BodyMissing,
-		JSONMalformed, JSONDuplicateKey, JSONUnknownKey, JSONTooDeep, JSONTooLarge, NameInvalid,
+		JSONMalformed, JSONDuplicateKey, JSONUnknownKey, JSONTooDeep, JSONTooLarge, MessageMalformed, NameInvalid,
 		InputDuplicate, InputDataInvalid, InputsTooMany, OutputDuplicate, OutputsTooMany,
 		DataTypeInvalid, ShapeInvalid, NumberOutOfRange, BinarySizeInvalid, ParameterInvalid,
 		SharedMemoryDenied, RemoteContentDenied, FeatureNotEnabled, SignatureMismatch, ResponseMalformed, ResponseTooLarge}
