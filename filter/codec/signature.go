@@ -22,8 +22,12 @@ type Signature struct {
 	Version      string
 	MaxBatchSize int  // 0: the model does not batch
 	Decoupled    bool // a request may have any number of answers, which needs a stream
-	Inputs       []Spec
-	Outputs      []Spec
+	// Lenient is a server whose answers may leave out the version, and may hold
+	// outputs beyond those that were asked for. Its Version is "" if it has none that
+	// a request can name.
+	Lenient bool
+	Inputs  []Spec
+	Outputs []Spec
 }
 
 // Equal reports whether both describe the same model with the same tensors.
@@ -31,7 +35,7 @@ func (s *Signature) Equal(o *Signature) bool {
 	same := func(a, b Spec) bool {
 		return a.Name == b.Name && a.DataType == b.DataType && a.Optional == b.Optional && slices.Equal(a.Shape, b.Shape)
 	}
-	return s.Model == o.Model && s.Version == o.Version && s.MaxBatchSize == o.MaxBatchSize && s.Decoupled == o.Decoupled &&
+	return s.Model == o.Model && s.Version == o.Version && s.MaxBatchSize == o.MaxBatchSize && s.Decoupled == o.Decoupled && s.Lenient == o.Lenient &&
 		slices.EqualFunc(s.Inputs, o.Inputs, same) && slices.EqualFunc(s.Outputs, o.Outputs, same)
 }
 
@@ -126,20 +130,22 @@ func (s *Signature) Batch(r *Request) int64 {
 	return r.Inputs[0].Shape[0]
 }
 
-// MatchResponse checks that a response holds exactly the named outputs, or only
-// known ones if all were asked for, each as the signature says. The error is a
-// *Refusal with ResponseMalformed.
+// MatchResponse checks that a response holds exactly the named outputs, those and
+// other known ones of a lenient server, or only known ones if all were asked for,
+// each as the signature says. The error is a *Refusal with ResponseMalformed.
 func (s *Signature) MatchResponse(r *Response, asked []string) error {
-	if r.Model != s.Model || r.Version != s.Version {
+	if r.Model != s.Model || !s.isVersion(r.Version) {
 		return Refuse(ResponseMalformed, "the answer is of another model or version")
 	}
-	if len(asked) > 0 && len(r.Outputs) != len(asked) {
-		return Refuse(ResponseMalformed, "%d outputs instead of %d", len(r.Outputs), len(asked))
+	for _, name := range asked {
+		if !slices.ContainsFunc(r.Outputs, func(t tensor.Tensor) bool { return t.Name == name }) {
+			return Refuse(ResponseMalformed, "output %q is missing", name)
+		}
 	}
 	for i := range r.Outputs {
 		out := &r.Outputs[i]
 		spec := s.Output(out.Name)
-		if spec == nil || len(asked) > 0 && !slices.Contains(asked, out.Name) {
+		if spec == nil || !s.Lenient && len(asked) > 0 && !slices.Contains(asked, out.Name) {
 			return Refuse(ResponseMalformed, "output %q was not asked for", out.Name)
 		}
 		if slices.ContainsFunc(r.Outputs[:i], func(t tensor.Tensor) bool { return t.Name == out.Name }) {
@@ -150,6 +156,11 @@ func (s *Signature) MatchResponse(r *Response, asked []string) error {
 		}
 	}
 	return nil
+}
+
+// isVersion reports whether an answer of this version may be one of the model's.
+func (s *Signature) isVersion(version string) bool {
+	return version == s.Version || s.Lenient && (version == "" || s.Version == "")
 }
 
 func (s *Spec) match(t *tensor.Tensor) error {

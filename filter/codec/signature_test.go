@@ -100,6 +100,43 @@ func TestMatchResponse(t *testing.T) {
 	}
 }
 
+// A lenient server may leave out the version and say more than it was asked for, but
+// nothing that its signature does not know.
+func TestMatchResponseOfALenientServer(t *testing.T) {
+	x := tensor.Tensor{Name: "X", DataType: tensor.FP32, Shape: []int64{1, 3}}
+	text := tensor.Tensor{Name: "T", DataType: tensor.Bytes, Shape: []int64{1, 1}}
+	unknown := tensor.Tensor{Name: "U", DataType: tensor.Bytes, Shape: []int64{1, 1}}
+	for name, tc := range map[string]struct {
+		has, says string // versions
+		outputs   []tensor.Tensor
+		ok        bool
+	}{
+		"what was asked for":      {"1", "1", []tensor.Tensor{x}, true},
+		"more":                    {"1", "1", []tensor.Tensor{text, x}, true},
+		"something else":          {"1", "1", []tensor.Tensor{text}, false},
+		"an unknown output":       {"1", "1", []tensor.Tensor{x, unknown}, false},
+		"no version":              {"1", "", []tensor.Tensor{x}, true},
+		"another version":         {"1", "2", []tensor.Tensor{x}, false},
+		"a version without names": {"", "v1.2", []tensor.Tensor{x}, true},
+		"none of none":            {"", "", []tensor.Tensor{x}, true},
+	} {
+		s := spec()
+		s.Version, s.Lenient = tc.has, true
+		if err := s.MatchResponse(&Response{Model: "m", Version: tc.says, Outputs: tc.outputs}, []string{"X"}); (err == nil) != tc.ok {
+			t.Errorf("%s: %v, want ok = %v", name, err, tc.ok)
+		}
+	}
+	lenient := spec()
+	if lenient.Lenient = true; lenient.Equal(spec()) {
+		t.Error("lenient or not is the same signature")
+	}
+	for _, r := range []Response{{Model: "m", Outputs: []tensor.Tensor{x}}, {Model: "m", Version: "1", Outputs: []tensor.Tensor{x, text}}} {
+		if err := spec().MatchResponse(&r, []string{"X"}); err == nil {
+			t.Errorf("a strict server answered %+v", r)
+		}
+	}
+}
+
 func TestBatch(t *testing.T) {
 	r := &Request{Inputs: []Input{input("A", tensor.FP32, 3, 2)}}
 	if got := spec().Batch(r); got != 3 {

@@ -27,6 +27,7 @@ func (c *HTTP) EncodeResponse(request *codec.Request, response *codec.Response) 
 	for i := range chosen {
 		output := &chosen[i]
 		w = appendTensorHead(appendComma(w, i), output.Tensor, false)
+		w = appendContentType(w, response, output)
 		if output.binary {
 			w = appendBinarySize(w, len(output.Data))
 			blobBytes += len(output.Data)
@@ -148,7 +149,7 @@ func (c *HTTP) appendData(w []byte, t *tensor.Tensor) ([]byte, error) {
 	if t.DataType == tensor.Bytes {
 		return c.appendBytes(w, t)
 	}
-	write := writers[t.DataType]
+	write := c.write[t.DataType]
 	if write == nil {
 		return nil, codec.Refuse(codec.FeatureNotEnabled, "output %q is %s, which has no JSON form: ask for binary data", t.Name, t.DataType)
 	}
@@ -180,9 +181,12 @@ func (c *HTTP) appendBytes(w []byte, t *tensor.Tensor) ([]byte, error) {
 	return w, err
 }
 
-// writers print the first element of little-endian data. FP16 and BF16 have no
+// writer prints the first element of little-endian data.
+type writer func(w, data []byte) []byte
+
+// writers are those of the datatypes that have a JSON form. FP16 and BF16 have no
 // JSON form, as in Triton.
-var writers = map[tensor.DataType]func(w, data []byte) []byte{
+var writers = map[tensor.DataType]writer{
 	tensor.Bool:   func(w, d []byte) []byte { return strconv.AppendBool(w, d[0] != 0) },
 	tensor.Uint8:  func(w, d []byte) []byte { return strconv.AppendUint(w, uint64(d[0]), 10) },
 	tensor.Uint16: func(w, d []byte) []byte { return strconv.AppendUint(w, uint64(binary.LittleEndian.Uint16(d)), 10) },

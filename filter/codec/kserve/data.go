@@ -137,8 +137,8 @@ type dataReader struct {
 }
 
 // data reads an array that is flat or nested exactly as the shape of t says, and
-// sets t.Data. count is the product of the shape.
-func (s *scanner) data(t *tensor.Tensor, count int64) error {
+// sets t.Data. count is the product of the shape, elements what reads an element.
+func (s *scanner) data(elements map[tensor.DataType]element, t *tensor.Tensor, count int64) error {
 	read, ok := elements[t.DataType]
 	if !ok {
 		return codec.Refuse(codec.InputDataInvalid, "%s has no JSON form, use the binary data format", t.DataType)

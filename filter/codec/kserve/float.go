@@ -7,9 +7,8 @@ import (
 )
 
 // appendFloat prints a float64 as RapidJSON's Writer does with the flag
-// kWriteNanAndInf that Triton sets: the shortest digits that read back to the
-// same value, with a point or an exponent always; NaN and infinities, for which
-// JSON has no form, as the tokens that Triton and its clients use.
+// kWriteNanAndInf that Triton sets: as appendShortest; NaN and infinities, for
+// which JSON has no form, as the tokens that Triton and its clients use.
 func appendFloat(w []byte, value float64) []byte {
 	switch {
 	case math.IsNaN(value):
@@ -19,8 +18,14 @@ func appendFloat(w []byte, value float64) []byte {
 	case math.IsInf(value, 0):
 		return append(w, "-Infinity"...)
 	}
+	return appendShortest(w, value, 64)
+}
+
+// appendShortest prints a finite number that a float of so many bits holds, with a
+// point or an exponent always: the shortest digits that read back to the same float.
+func appendShortest(w []byte, value float64, bits int) []byte {
 	var buffer [32]byte
-	text := strconv.AppendFloat(buffer[:0], value, 'e', -1, 64) // [-]d[.ddd]e±dd
+	text := strconv.AppendFloat(buffer[:0], value, 'e', -1, bits) // [-]d[.ddd]e±dd
 	if text[0] == '-' {
 		w = append(w, '-')
 		text = text[1:]

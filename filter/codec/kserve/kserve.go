@@ -1,6 +1,7 @@
 // Package kserve is the codec of the KServe V2 protocol (Open Inference
 // Protocol) over HTTP, in the dialect of NVIDIA Triton: JSON, and JSON followed
-// by binary tensors (Triton's extension_binary_data.md).
+// by binary tensors (Triton's extension_binary_data.md). JSON is the codec for
+// servers that know nothing but the protocol.
 //
 // # Trust
 //
@@ -20,11 +21,16 @@ package kserve
 
 import (
 	"weir/filter/codec"
+	"weir/sanitize/tensor"
 )
 
-// HTTP implements codec.Codec for the protocol over HTTP. It is safe for
-// concurrent use.
-type HTTP struct{ limits Limits }
+// HTTP implements codec.Codec for the protocol over HTTP in Triton's dialect. It is
+// safe for concurrent use.
+type HTTP struct {
+	limits Limits
+	read   map[tensor.DataType]element // what reads the elements of a datatype in JSON
+	write  map[tensor.DataType]writer  // and what writes them for a client
+}
 
 var _ codec.Codec = (*HTTP)(nil)
 
@@ -33,7 +39,7 @@ func NewHTTP(limits Limits) (*HTTP, error) {
 	if err := limits.Validate(); err != nil {
 		return nil, err
 	}
-	return &HTTP{limits}, nil
+	return &HTTP{limits, elements, writers}, nil
 }
 
 // MaxTensorBytes is the limit of a request's tensors, taken together.

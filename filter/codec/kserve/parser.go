@@ -15,18 +15,21 @@ type parser struct {
 	scanner
 	limits *Limits
 	room   int64 // bytes that numbers of JSON may still take in binary form
+	read   map[tensor.DataType]element
+	plain  bool // the message may hold no binary tensors
 }
 
 // parser returns a parser of a message whose tensors have at most room bytes.
 func (c *HTTP) parser(json []byte, room int) *parser {
-	return &parser{scanner{src: json, maxDepth: c.limits.MaxJSONDepth}, &c.limits, int64(room)}
+	return &parser{scanner: scanner{src: json, maxDepth: c.limits.MaxJSONDepth}, limits: &c.limits, room: int64(room), read: c.read}
 }
 
 // part is a tensor as its JSON object describes it.
 type part struct {
 	tensor.Tensor
-	elements   int64
-	binarySize int64 // -1 if the data stood in the JSON
+	elements    int64
+	binarySize  int64  // -1 if the data stood in the JSON
+	contentType string // of an output of a plain message
 }
 
 // part reads one tensor with its JSON data, if it has such.
@@ -46,7 +49,11 @@ func (p *parser) part() (part, error) {
 				err = t.measure(p.limits)
 			}
 		case "parameters":
-			t.binarySize, err = p.tensorParameters()
+			if p.plain {
+				t.contentType, err = p.plainParameters()
+			} else {
+				t.binarySize, err = p.tensorParameters()
+			}
 		case "data":
 			hasData = true
 			if t.elements >= 0 {
@@ -78,7 +85,7 @@ func (p *parser) tensorData(t *part) error {
 	if p.room -= t.elements * int64(t.DataType.Size()); p.room < 0 {
 		return codec.Refuse(codec.BodyTooLarge, "the tensors are larger than allowed in binary form")
 	}
-	return p.data(&t.Tensor, t.elements)
+	return p.data(p.read, &t.Tensor, t.elements)
 }
 
 // measure sets the number of elements once datatype and shape are known.

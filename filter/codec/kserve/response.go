@@ -103,7 +103,7 @@ func (p *parser) responseOutputs() (outputs []part, err error) {
 			return codec.Refuse(codec.OutputsTooMany, "more than %d outputs", p.limits.MaxOutputs)
 		}
 		output, err := p.part()
-		if err == nil && output.binarySize < 0 && output.elements > 0 {
+		if err == nil && !p.plain && output.binarySize < 0 && output.elements > 0 {
 			err = codec.Refuse(codec.InputDataInvalid, "output %q is not binary", output.Name)
 		}
 		outputs, names = append(outputs, output), append(names, output.Name)
