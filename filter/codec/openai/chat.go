@@ -1,8 +1,6 @@
 package openai
 
 import (
-	"math"
-
 	"weir/filter/codec"
 	"weir/filter/codec/strictjson"
 )
@@ -76,7 +74,7 @@ var functionCall = []field{{"name", functionName, required}, {"arguments", argum
 var function = []field{
 	{"name", functionName, required},
 	{"description", text, 0},
-	{"parameters", schema, 0},
+	{"parameters", freeObject, 0},
 	{"strict", boolean, 0},
 }
 
@@ -126,25 +124,22 @@ var formats = map[string][]field{
 	"json_schema": {{"json_schema", object("json_schema", []field{
 		{"name", functionName, required},
 		{"description", text, 0},
-		{"schema", schema, 0},
+		{"schema", freeObject, 0},
 		{"strict", boolean, 0},
 	}), required}},
 }
 
-// schema reads a JSON schema, which is an object.
-func schema(r *reader) error {
+// freeObject reads an object of any keys and values, such as a JSON schema.
+func freeObject(r *reader) error {
 	if r.Kind() != strictjson.Object {
-		return r.invalid("an object")
+		return r.wrong("an object")
 	}
 	return tree(r)
 }
 
 // arguments reads the arguments of a call: JSON that stands in a string.
 func arguments(r *reader) error {
-	if r.Kind() != strictjson.String {
-		return r.invalid("a string")
-	}
-	text, err := r.View(r.key)
+	text, err := r.word()
 	if err != nil {
 		return err
 	}
@@ -189,21 +184,26 @@ func (r *reader) branch(grown func() error) (err error) {
 	case strictjson.String:
 		err = text(r)
 	case strictjson.Number:
-		err = number(-math.MaxFloat64, math.MaxFloat64)(r)
+		err = anyNumber(r)
 	case strictjson.Null:
-		if !r.Null() {
-			return codec.Refuse(codec.JSONMalformed, "expected a value")
-		}
-		r.put("null")
+		err = null(r)
 	case strictjson.Bool:
 		err = boolean(r)
 	default:
-		return codec.Refuse(codec.JSONMalformed, "expected a value")
+		err = r.wrong("a value")
 	}
 	if err != nil {
 		return err
 	}
 	return grown()
+}
+
+func null(r *reader) error {
+	if !r.Null() {
+		return codec.Refuse(codec.JSONMalformed, "expected a value")
+	}
+	r.put("null")
+	return nil
 }
 
 func (r *reader) branches(grown func() error) error {

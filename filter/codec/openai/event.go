@@ -70,7 +70,7 @@ func (r *reader) failure() error {
 		if key == "message" && r.Kind() == strictjson.String {
 			return r.errorText()
 		}
-		return r.Skip()
+		return r.Discard()
 	})
 }
 

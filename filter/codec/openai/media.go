@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"weir/filter/codec"
-	"weir/filter/codec/strictjson"
 )
 
 // imageURL reads the URL of an image, which must hold the image itself:
@@ -16,10 +15,7 @@ import (
 //
 // What the server would have to fetch is refused, for it could be anything.
 func imageURL(r *reader) error {
-	if r.Kind() != strictjson.String {
-		return r.invalid("a string")
-	}
-	url, err := r.View("a URL")
+	url, err := r.word()
 	if err != nil {
 		return err
 	}
@@ -39,10 +35,7 @@ func imageURL(r *reader) error {
 // audioFile reads the base64 form of a file of the format that is tells.
 func audioFile(is func(file []byte) bool) read {
 	return func(r *reader) error {
-		if r.Kind() != strictjson.String {
-			return r.invalid("a string")
-		}
-		data, err := r.View("audio data")
+		data, err := r.word()
 		if err != nil {
 			return err
 		}

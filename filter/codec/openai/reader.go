@@ -61,6 +61,14 @@ func (r *reader) invalid(format string, args ...any) error {
 	return codec.Refuse(codec.ParameterInvalid, "%s must be %s", r.key, fmt.Sprintf(format, args...))
 }
 
+// wrong is the refusal of a value of another kind, which was not read yet.
+func (r *reader) wrong(format string, args ...any) error {
+	if r.Kind() == strictjson.None {
+		return codec.Refuse(codec.JSONMalformed, "expected a value")
+	}
+	return r.invalid(format, args...)
+}
+
 // hole leaves a place for an element of the named tensor.
 func (r *reader) hole(kind holeKind, count int) {
 	r.holes = append(r.holes, hole{at: len(r.skeleton), kind: kind, within: r.within, count: count})
@@ -111,10 +119,18 @@ func (r *reader) tensors() (all []tensor.Tensor) {
 // text reads a string that is content.
 func text(r *reader) error {
 	if r.Kind() != strictjson.String {
-		return r.invalid("a string")
+		return r.wrong("a string")
 	}
 	r.hole(textHole, 0)
 	return r.element(Text, func(dst []byte) ([]byte, error) { return r.AppendText(dst, r.key) })
+}
+
+// word reads a string that is not content; a view into the message, or new memory.
+func (r *reader) word() ([]byte, error) {
+	if r.Kind() != strictjson.String {
+		return nil, r.wrong("a string")
+	}
+	return r.View(r.key)
 }
 
 // number reads a number of a range.
@@ -136,7 +152,7 @@ func anyNumber(r *reader) error { return number(-math.MaxFloat64, math.MaxFloat6
 // reads another number in it.
 func (r *reader) float() (token string, value float64, err error) {
 	if r.Kind() != strictjson.Number {
-		return "", 0, r.invalid("a number")
+		return "", 0, r.wrong("a number")
 	}
 	raw, err := r.Number(r.key)
 	if err != nil {
@@ -160,7 +176,7 @@ func integer(least, most int64) read {
 
 func (r *reader) integer(least, most int64) (int64, error) {
 	if r.Kind() != strictjson.Number {
-		return 0, r.invalid("a whole number")
+		return 0, r.wrong("a whole number")
 	}
 	token, err := r.Number(r.key)
 	if err != nil {
@@ -181,7 +197,7 @@ func boolean(r *reader) error {
 
 func (r *reader) flag() (bool, error) {
 	if r.Kind() != strictjson.Bool {
-		return false, r.invalid("true or false")
+		return false, r.wrong("true or false")
 	}
 	value, err := r.Bool(r.key)
 	r.put(strconv.FormatBool(value))
@@ -191,10 +207,7 @@ func (r *reader) flag() (bool, error) {
 // oneOf reads a word of a closed list.
 func oneOf(words ...string) read {
 	return func(r *reader) error {
-		if r.Kind() != strictjson.String {
-			return r.invalid("one of %s", strings.Join(words, ", "))
-		}
-		word, err := r.View(r.key)
+		word, err := r.word()
 		if err == nil && !slices.Contains(words, string(word)) {
 			err = r.invalid("one of %s", strings.Join(words, ", "))
 		}
@@ -206,10 +219,7 @@ func oneOf(words ...string) read {
 // name reads a string of ASCII letters, digits and the given punctuation.
 func name(punctuation string, most int) read {
 	return func(r *reader) error {
-		if r.Kind() != strictjson.String {
-			return r.invalid("a string")
-		}
-		text, err := r.View(r.key)
+		text, err := r.word()
 		if err == nil && !isName(string(text), punctuation, most) {
 			err = codec.Refuse(codec.NameInvalid, "%s must have 1 to %d letters, digits and %s", r.key, most, punctuation)
 		}
@@ -232,7 +242,7 @@ func isName(text, punctuation string, most int) bool {
 func list(what string, most int, item read) read {
 	return func(r *reader) error {
 		if r.Kind() != strictjson.Array {
-			return r.invalid("%s", what)
+			return r.wrong("%s", what)
 		}
 		count := 0
 		r.put("[")
@@ -255,145 +265,3 @@ func list(what string, most int, item read) read {
 
 // many is the length of lists that only the size of the message bounds.
 const many = math.MaxInt32
-
-// field is one key that an object may have.
-type field struct {
-	key  string
-	read read
-	flags
-}
-
-// flags say what is special about a field.
-type flags uint8
-
-const (
-	required flags = 1 << iota
-	nullable       // null is written as it is; that of others, in a request, is left out
-	gated          // a parameter that the rules of the model must allow
-)
-
-func (f flags) has(flag flags) bool { return f&flag != 0 }
-
-// maxKeys is the number of keys of an object: more than any table has.
-const maxKeys = 64
-
-// object reads an object that has these fields.
-func object(what string, fields []field) read {
-	return func(r *reader) error {
-		members, err := r.members(what)
-		if err != nil {
-			return err
-		}
-		return r.fields(what, members, fields)
-	}
-}
-
-func (r *reader) members(what string) ([]strictjson.Member, error) {
-	if r.Kind() != strictjson.Object {
-		return nil, codec.Refuse(codec.ParameterInvalid, "%s must be an object", what)
-	}
-	if r.response != nil {
-		return r.Members(what, 1024, codec.JSONTooLarge)
-	}
-	return r.Members(what, maxKeys, codec.JSONUnknownKey)
-}
-
-// tagged reads an object whose key tag says which fields it has.
-func tagged(what, tag string, variants map[string][]field) read {
-	return func(r *reader) error {
-		members, err := r.members(what)
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(members, func(m strictjson.Member) bool { return m.Key == tag })
-		if i < 0 {
-			return codec.Refuse(codec.ParameterInvalid, "%s of %s is missing", tag, what)
-		}
-		value := ""
-		err = r.At(members[i], func() error {
-			if r.Kind() != strictjson.String {
-				return codec.Refuse(codec.ParameterInvalid, "%s of %s must be a string", tag, what)
-			}
-			value, err = r.String(tag)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		fields, ok := variants[value]
-		if !ok {
-			return codec.Refuse(codec.ParameterInvalid, "%s of %s is none that is known here", tag, what)
-		}
-		return r.fields(what, members, append([]field{{tag, oneOf(value), required}}, fields...))
-	}
-}
-
-// fields reads the members of an object in the order of its fields.
-func (r *reader) fields(what string, members []strictjson.Member, fields []field) error {
-	if r.response == nil {
-		for _, m := range members {
-			if !slices.ContainsFunc(fields, func(f field) bool { return f.key == m.Key }) {
-				return codec.Refuse(codec.JSONUnknownKey, "a key of %s is not one of the OpenAI API", what)
-			}
-		}
-	}
-	r.put("{")
-	first := true
-	for _, f := range fields {
-		i := slices.IndexFunc(members, func(m strictjson.Member) bool { return m.Key == f.key })
-		present := i >= 0
-		if present {
-			err := r.At(members[i], func() (err error) {
-				r.key = f.key
-				present, err = r.member(f, &first)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-		if !present && f.has(required) {
-			return codec.Refuse(codec.ParameterInvalid, "%s of %s is missing", f.key, what)
-		}
-	}
-	r.put("}")
-	return nil
-}
-
-// member reads the value of a field; present is false if it is null.
-func (r *reader) member(f field, first *bool) (present bool, err error) {
-	null := r.Kind() == strictjson.Null && r.Null()
-	keep := f.has(nullable) || r.response != nil && !f.has(required)
-	if null && !keep {
-		return false, nil
-	}
-	if !*first {
-		r.put(",")
-	}
-	*first = false
-	r.putName(f.key)
-	r.put(":")
-	if null {
-		r.put("null")
-		return true, nil
-	}
-	if f.has(gated) {
-		r.request.Parameters = append(r.request.Parameters, codec.Parameter{Name: f.key})
-	}
-	return true, f.read(r)
-}
-
-// either reads a value by its kind.
-func either(what string, kinds map[strictjson.Kind]read) read {
-	return func(r *reader) error {
-		if read := kinds[r.Kind()]; read != nil {
-			return read(r)
-		}
-		return r.invalid("%s", what)
-	}
-}
-
-// closed refuses what is of the API but not let through.
-func closed(r *reader) error {
-	return codec.Refuse(codec.FeatureNotEnabled, "%s is not let through", r.key)
-}

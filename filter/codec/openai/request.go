@@ -70,7 +70,7 @@ var requestFields = map[codec.Operation][]field{
 		{"reasoning_effort", oneOf("none", "minimal", "low", "medium", "high", "xhigh", "max"), 0},
 		{"verbosity", oneOf("low", "medium", "high"), 0},
 		{"logit_bias", logitBias, gated},
-		{"metadata", tree, gated},
+		{"metadata", freeObject, gated},
 		{"prompt_cache_key", text, gated},
 		{"prompt_cache_retention", oneOf("in_memory", "24h"), gated},
 		{"safety_identifier", text, gated},
@@ -115,10 +115,8 @@ var requestFields = map[codec.Operation][]field{
 
 // model reads the name of the model.
 func model(r *reader) error {
-	if r.Kind() != strictjson.String {
-		return r.invalid("a string")
-	}
-	name, err := r.String("a model name")
+	word, err := r.word()
+	name := string(word)
 	if err == nil && !ValidModel(name) {
 		err = codec.Refuse(codec.NameInvalid, "the name of a model has 1 to %d letters, digits and . _ ~ : @ + - in segments with / between them", maxModelBytes)
 	}
@@ -132,24 +130,33 @@ func stream(r *reader) (err error) {
 	return err
 }
 
-var streamOptions = object("stream_options", []field{{"include_usage", boolean, 0}, {"include_obfuscation", boolean, 0}})
+var (
+	streamOptions      = object("stream_options", streamOptionFields)
+	streamOptionFields = []field{{"include_usage", boolean, 0}, {"include_obfuscation", boolean, 0}}
+)
 
 var stop = either("a string or a list of at most 4 strings", map[strictjson.Kind]read{
 	strictjson.String: text,
 	strictjson.Array:  list("a list of stop sequences", 4, text),
 })
 
+// maxBiases is the number of keys of a logit_bias.
+const maxBiases = 1024
+
 // logitBias reads a map from token numbers, as strings, to a bias.
 func logitBias(r *reader) error {
 	if r.Kind() != strictjson.Object {
-		return r.invalid("an object")
+		return r.wrong("an object")
 	}
-	first := true
+	first, left := true, maxBiases
 	r.put("{")
 	err := r.Object("logit_bias", func(key string) error {
 		token, err := strconv.ParseUint(key, 10, 31)
 		if err != nil || strconv.FormatUint(token, 10) != key {
 			return codec.Refuse(codec.ParameterInvalid, "a key of logit_bias is not the number of a token")
+		}
+		if left--; left < 0 {
+			return codec.Refuse(codec.ParameterInvalid, "logit_bias has more than %d keys", maxBiases)
 		}
 		if !first {
 			r.put(",")

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 
 	"weir/filter/codec"
 	"weir/filter/codec/strictjson"
@@ -83,7 +84,7 @@ func (c *Codec) EncodeResponse(request *codec.Request, response *codec.Response)
 var (
 	answerFields = map[codec.Operation][]field{
 		codec.ChatCompletions: answer("chat.completion", choice(
-			field{"message", object("a message", messageFields), required}, chatLogprobs)),
+			field{"message", object("a message", messageFields), required}, chatLogprobs), serviceTier),
 		codec.Completions: completion,
 		codec.Embeddings: {
 			{"object", oneOf("list"), required},
@@ -98,23 +99,24 @@ var (
 	}
 	chunkFields = map[codec.Operation][]field{
 		codec.ChatCompletions: answer("chat.completion.chunk", choice(
-			field{"delta", object("a delta", messageFields), required}, chatLogprobs)),
+			field{"delta", object("a delta", messageFields), required}, chatLogprobs), serviceTier),
 		codec.Completions: completion,
 	}
 	completion = answer("text_completion", choice(field{"text", text, required}, completionLogprobs))
 )
 
-func answer(name string, choice []field) []field {
-	return []field{
+var serviceTier = field{"service_tier", serverToken, 0}
+
+func answer(name string, choice []field, more ...field) []field {
+	return append([]field{
 		{"id", serverToken, 0},
 		{"object", oneOf(name), required},
 		{"created", integer(0, math.MaxInt64), 0},
 		{"model", echoedModel, required},
 		{"choices", list("a list of choices", many, object("a choice", choice)), required},
 		{"usage", usage, 0},
-		{"service_tier", serverToken, 0},
 		{"system_fingerprint", serverToken, 0},
-	}
+	}, more...)
 }
 
 func choice(body field, logprobs read) []field {
@@ -162,8 +164,9 @@ var (
 		{"content", tokenLogprobs, 0},
 		{"refusal", tokenLogprobs, 0},
 	})
-	tokenLogprobs = list("a list of tokens", many, object("a token", append(tokenLogprob,
-		field{"top_logprobs", list("a list of tokens", many, object("a token", tokenLogprob)), 0})))
+	tokenLogprobs   = list("a list of tokens", many, object("a token", tokenWithOthers))
+	tokenWithOthers = append(slices.Clone(tokenLogprob),
+		field{"top_logprobs", list("a list of tokens", many, object("a token", tokenLogprob)), 0})
 	tokenLogprob = []field{
 		{"token", copied, required},
 		{"logprob", anyNumber, required},
@@ -205,7 +208,7 @@ func orNull(value read) read {
 
 // copied reads a string that no rule looks at.
 func copied(r *reader) error {
-	text, err := r.View("a string")
+	text, err := r.word()
 	r.skeleton = strictjson.AppendString(r.skeleton, text)
 	return err
 }
@@ -213,7 +216,8 @@ func copied(r *reader) error {
 // serverToken reads an id of the server's. One that is not short, or holds more than
 // letters, digits and . _ : -, becomes empty.
 func serverToken(r *reader) error {
-	token, err := r.String("a string")
+	word, err := r.word()
+	token := string(word)
 	if !isName(token, "._:-", 256) {
 		token = ""
 	}
@@ -223,8 +227,8 @@ func serverToken(r *reader) error {
 
 // echoedModel reads the name of the model, which must be the one asked for.
 func echoedModel(r *reader) error {
-	name, err := r.String("a model name")
-	if err == nil && name != r.request.Model {
+	name, err := r.word()
+	if err == nil && string(name) != r.request.Model {
 		err = codec.Refuse(codec.ResponseMalformed, "it is of another model")
 	}
 	r.putName(r.request.Model)
@@ -235,7 +239,7 @@ func echoedModel(r *reader) error {
 var embedding = either("a list of numbers or base64", map[strictjson.Kind]read{
 	strictjson.Array: list("an embedding", many, anyNumber),
 	strictjson.String: func(r *reader) error {
-		data, err := r.View("an embedding")
+		data, err := r.word()
 		if err != nil {
 			return err
 		}

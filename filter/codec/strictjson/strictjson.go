@@ -268,9 +268,29 @@ func (s *Scanner) digits() (n int) {
 	return n
 }
 
-// Skip finds the end of a value by its brackets and strings alone: what it skips may
-// not be JSON.
-func (s *Scanner) Skip() error {
+// Discard reads a value of any kind.
+func (s *Scanner) Discard() (err error) {
+	switch s.Kind() {
+	case Object:
+		return s.Object("an object", func(string) error { return s.Discard() })
+	case Array:
+		return s.Array("an array", func(int) error { return s.Discard() })
+	case String:
+		_, err = s.View("a string")
+	case Number:
+		_, err = s.Number("a number")
+	case Null:
+		if !s.Null() {
+			err = s.malformed("expected a value")
+		}
+	default:
+		_, err = s.Bool("a value")
+	}
+	return err
+}
+
+// skip finds the end of a value by its brackets and strings alone.
+func (s *Scanner) skip() error {
 	depth := s.depth
 	for {
 		switch c := s.space(); c {
@@ -332,7 +352,7 @@ type Member struct {
 }
 
 // Members returns the members of an object in the order of the document, for values
-// that are to be read in another one: see At. An object with more than most members
+// that are to be read in another one: see At. A value that is not read may be no JSON. An object with more than most members
 // is refused with the reason, duplicate keys as Object does.
 func (s *Scanner) Members(what string, most int, reason codec.Reason) ([]Member, error) {
 	var members []Member
@@ -341,7 +361,7 @@ func (s *Scanner) Members(what string, most int, reason codec.Reason) ([]Member,
 			return codec.Refuse(reason, "%s has more than %d keys", what, most)
 		}
 		at := s.pos
-		err := s.Skip()
+		err := s.skip()
 		members = append(members, Member{key, at, s.pos})
 		return err
 	})

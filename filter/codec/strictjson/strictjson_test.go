@@ -176,8 +176,13 @@ func FuzzScanner(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document string) {
 		out, err := rewrite(document, 8, true)
 		other, otherErr := rewrite(document, 8, false)
-		if (err == nil) != (otherErr == nil) {
-			t.Fatalf("Object says %v, Members say %v", err, otherErr)
+		d := strictjson.New([]byte(document), 8)
+		discardErr := d.Discard()
+		if discardErr == nil {
+			discardErr = d.End()
+		}
+		if (err == nil) != (otherErr == nil) || (err == nil) != (discardErr == nil) {
+			t.Fatalf("Object says %v, Members say %v, Discard says %v", err, otherErr, discardErr)
 		}
 		if err != nil {
 			var refusal *codec.Refusal
