@@ -1,0 +1,228 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// wire is how a client sends a request.
+type wire struct {
+	h2     bool
+	length bool // with content-length, else of unknown length
+	size   int  // of the text, beyond a few bytes
+}
+
+// large is a text of many chunks, whatever cuts it: Envoy's chunks of HTTP/2 have
+// 16 KiB, a streamed piece of ext_proc at most 64 KiB.
+const large = 200 << 10
+
+// anyWire are all ways to send a body, of one frame and of many.
+func anyWire() (all []wire) {
+	for _, h2 := range []bool{false, true} {
+		for _, length := range []bool{false, true} {
+			all = append(all, wire{h2, length, 0}, wire{h2, length, large})
+		}
+	}
+	return all
+}
+
+// bothHTTP are the two versions of HTTP, with a small body.
+func bothHTTP() []wire { return []wire{{false, true, 0}, {true, false, 0}} }
+
+// What one side of an exchange gets of the other.
+const (
+	gotNothing = "nothing" // but an error of Envoy's
+	gotRefusal = "refusal" // of Weir's
+	gotWeirs   = "Weir's"  // what Weir made of it
+	gotHead    = "head"    // as it came, without the body
+	gotWhole   = "whole"   // as it came
+)
+
+// flow is a kind of exchange. The client puts "canary" where nothing of it may go
+// on, and a zero-width space into the text; so does the model server.
+type flow struct {
+	name              string
+	wires             []wire
+	body              bool   // it has one
+	refused           bool   // by its head
+	request, response string // body modes that it needs
+	send              func(p *probe, address string)
+	// answered and forwarded report whether the client, and the model server, have
+	// what Weir makes of the other's.
+	answered  func(p *probe) bool
+	forwarded func(p *probe, r received) bool
+}
+
+// probe is one exchange and what came of it.
+type probe struct {
+	setup setup
+	flow  flow
+	wire  wire
+	trace string // the trace id, which everything that goes upstream has
+	reply reply
+	err   error
+	sent  []received // at the model server
+}
+
+func (p *probe) String() string {
+	return fmt.Sprintf("%s, %s, h2 %t, length %t, %d bytes", p.setup.name, p.flow.name, p.wire.h2, p.wire.length, p.wire.size)
+}
+
+func (p *probe) text() string  { return "a\u200b" + strings.Repeat("x", p.wire.size) }
+func (p *probe) clean() string { return "a" + strings.Repeat("x", p.wire.size) }
+
+func flows() []flow { return []flow{unary(), health(), denied()} }
+
+// unary is a V2 inference over HTTP. The model server answers under Weir's id, in
+// binary and not sure; the client must get that under its own id, as JSON, flagged.
+func unary() flow {
+	return flow{
+		name: "unary", wires: anyWire(), body: true, request: "BUFFERED", response: "BUFFERED",
+		send: func(p *probe, address string) {
+			p.post(address, probeInfer, textRequest("client", p.text()))
+		},
+		answered: func(p *probe) bool {
+			m, err := decode(p.reply)
+			return err == nil && m.ID == "client" && len(m.Outputs) == 1 && len(m.Outputs[0].Data) == 3 &&
+				p.reply.header.Get("x-weir-action") == "flag" && p.reply.header.Get("x-weir-reason") == "low_confidence"
+		},
+		forwarded: func(p *probe, r received) bool {
+			return decisionID.MatchString(r.id) && bytes.Equal(r.body, canonical(r.id, p.clean())) &&
+				r.RequestURI == "/v2/models/probe/versions/1/infer"
+		},
+	}
+}
+
+// health is a request without a body, whose answer passes as it is.
+func health() flow {
+	return flow{
+		name: "health", wires: bothHTTP(),
+		send: func(p *probe, address string) { p.do(address, http.MethodGet, "/v2/health/live", nil) },
+		answered: func(p *probe) bool {
+			return p.reply.status == http.StatusOK
+		},
+		forwarded: func(p *probe, r received) bool { return r.RequestURI == "/v2/health/live" },
+	}
+}
+
+// denied is a request that Weir refuses by its head.
+func denied() flow {
+	return flow{
+		name: "denied", wires: bothHTTP(), body: true, refused: true,
+		send: func(p *probe, address string) {
+			p.post(address, "/v2/models/absent/infer", textRequest("client", p.text()))
+		},
+		answered:  func(p *probe) bool { return false },
+		forwarded: func(p *probe, r received) bool { return false },
+	}
+}
+
+func (p *probe) post(address, path, body string) {
+	var source io.Reader = strings.NewReader(body)
+	if !p.wire.length {
+		source = io.MultiReader(source)
+	}
+	p.do(address, http.MethodPost, path, source)
+}
+
+func (p *probe) do(address, method, path string, body io.Reader) {
+	request, err := http.NewRequest(method, "http://"+address+path+"?canary", body)
+	if err != nil {
+		p.err = err
+		return
+	}
+	request.Host = "canary.example"
+	request.Header.Set("X-Canary", "canary")
+	request.Header.Set("Traceparent", "00-"+p.trace+"-00f067aa0ba902b7-01")
+	response, err := newClient(p.wire.h2).Do(request)
+	if err != nil {
+		p.err = err
+		return
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	p.reply, p.err = reply{response.StatusCode, response.Header, content}, err
+}
+
+// client is what the client got.
+func (p *probe) client() string {
+	raw := strings.Contains(fmt.Sprint(p.reply.header), "canary") || bytes.Contains(p.reply.body, []byte("canary"))
+	switch {
+	case p.err == nil && !raw && p.reply.status == http.StatusOK && p.flow.answered(p):
+		return gotWeirs
+	case p.reply.status == 0:
+		return gotNothing
+	case p.reply.status < 400 && len(p.reply.body) == 0:
+		return gotHead
+	case p.reply.status < 400 || raw:
+		return gotWhole
+	case decisionID.MatchString(p.reply.header.Get("x-weir-decision-id")) && p.reply.header.Get("x-weir-action") == "block":
+		return gotRefusal
+	}
+	return gotNothing
+}
+
+// upstream is what the model server got.
+func (p *probe) upstream() string {
+	switch {
+	case len(p.sent) == 0:
+		return gotNothing
+	case len(p.sent) > 1:
+		return fmt.Sprintf("%d requests", len(p.sent))
+	}
+	r := p.sent[0]
+	raw := strings.Contains(fmt.Sprint(r.RequestURI, r.Host, r.Header), "canary") || bytes.Contains(r.body, []byte("\u200b"))
+	switch {
+	case !raw && p.flow.forwarded(p, r):
+		return gotWeirs
+	case len(r.body) == 0:
+		return gotHead
+	}
+	return gotWhole
+}
+
+// prober is a Weir behind an Envoy with a listener for each setup, and before a
+// model server that keeps what it gets.
+type prober struct {
+	*stack
+	server *modelServer
+	traces int
+	from   int // the requests at the model server that were looked at
+}
+
+// run sends the probes, some at a time, and finds what of them reached the model
+// server.
+func (p *prober) run(t *testing.T, probes []*probe) {
+	t.Helper()
+	byTrace := map[string]*probe{}
+	var group sync.WaitGroup
+	free := make(chan struct{}, 16)
+	for _, one := range probes {
+		p.traces++
+		one.trace = fmt.Sprintf("%032x", p.traces)
+		byTrace[one.trace] = one
+		free <- struct{}{}
+		group.Go(func() {
+			one.flow.send(one, p.envoy.Listeners[one.setup.name])
+			<-free
+		})
+	}
+	group.Wait()
+	all := p.server.requests()
+	for _, r := range all[p.from:] {
+		trace := strings.Split(r.Header.Get("Traceparent")+"---", "-")[1]
+		if one := byTrace[trace]; one != nil {
+			one.sent = append(one.sent, r)
+		} else {
+			t.Errorf("a request of nobody at the model server: %s %s %v %.300q", r.Method, r.RequestURI, r.Header, r.body)
+		}
+	}
+	p.from = len(all)
+}
