@@ -1,0 +1,137 @@
+package extproc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"weir/filter"
+	"weir/monitor/decision"
+	"weir/monitor/telemetry"
+)
+
+// recording is a server of the spoken protocols; renew gives it an empty store for
+// its records.
+func recording(t testing.TB) (s *Server, renew func() *decision.Store) {
+	t.Helper()
+	s = speaking(t)
+	runtime, log := s.filter.Runtime(), slog.New(slog.DiscardHandler)
+	tel, err := telemetry.New(context.Background(), telemetry.Config{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
+	return s, func() *decision.Store {
+		store := decision.New()
+		s.filter = filter.New(filter.Options{Monitor: ignore{}, Decisions: store, Telemetry: tel, Log: log, Slots: 2})
+		s.filter.Use(runtime)
+		return store
+	}
+}
+
+// summary is a record in a few words.
+func summary(r *decision.Record) string {
+	text := fmt.Sprintf("%s %s %s %s", r.Operation, r.Verdict, r.Phase, r.Reason)
+	if r.Stream != "" {
+		text = fmt.Sprintf("%d: %s", r.Message, text)
+	}
+	return strings.TrimSpace(text)
+}
+
+// Each message of a stream has a record of its own, and so has the call.
+func TestStreamsAreRecorded(t *testing.T) {
+	s, renew := recording(t)
+	store := renew()
+	_, err := run(s, io.EOF, streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a\u200b"), false), ok, answerTo("a", "x"),
+		requestBodyOf(framed("{"), false), requestBodyOf(framed("b"), false), requestBodyOf(framed("c"), false), answerTo("a", "final"),
+		answerTo("b", "error no"), answerTo("b", "final"), requestBodyOf("", true), grpcTrailers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	records := store.Last(100, "")
+	for _, r := range records {
+		got = append(got, summary(r))
+	}
+	slices.Sort(got)
+	want := []string{"1: infer_stream sanitize response_body", "2: infer_stream block request_body json_malformed",
+		"3: infer_stream error response_body upstream_error", "4: infer_stream pass request_body", "infer_stream pass response_head"}
+	if !slices.Equal(got, want) {
+		t.Errorf("recorded %q, want %q", got, want)
+	}
+	call := records[0] // it ends last
+	for _, r := range records[1:] {
+		if r.Stream != call.ID || r.ID == call.ID {
+			t.Errorf("message %d belongs to %q, want %q", r.Message, r.Stream, call.ID)
+		}
+	}
+}
+
+// A stream that breaks off leaves the records of what waited for an answer.
+func TestABrokenStreamIsRecorded(t *testing.T) {
+	s, renew := recording(t)
+	store := renew()
+	_, err := run(s, errors.New("gone"), streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a"), false), requestBodyOf(framed("b"), false))
+	if err == nil {
+		t.Fatal("a clean end of a stream that broke off")
+	}
+	records := store.Last(100, "")
+	for _, r := range records {
+		if r.Verdict != decision.Error || r.Detail != "the exchange ended before its answer" {
+			t.Errorf("recorded %+v", r)
+		}
+	}
+	if len(records) != 3 {
+		t.Errorf("%d records, want that of the call and of two messages", len(records))
+	}
+}
+
+var anID = regexp.MustCompile(`\b[0-9A-HJKMNP-TV-Z]{26}\b`)
+
+// However an exchange goes, it has one record, its messages have one each in their
+// order, and every decision id that was told leads to one of them.
+func TestEveryOrderIsRecordedOnce(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	all := scripts()
+	names := []string{"unary", "live", "gRPC", "query", "events", "event error", "stream"}
+	s, renew := recording(t)
+	for range 500 {
+		store, name := renew(), names[random.IntN(len(names))]
+		e, _ := run(s, io.EOF, disturb(random, all[name])...)
+		known := map[string]bool{}
+		calls, messages := 0, []int{}
+		for _, r := range store.Last(1000, "") {
+			if known[r.ID] {
+				t.Fatalf("%s: two records of %s", name, r.ID)
+			}
+			known[r.ID] = true
+			if r.Stream == "" {
+				calls++
+			} else if r.Message > 0 {
+				messages = append(messages, r.Message)
+			}
+		}
+		slices.Sort(messages)
+		for i, n := range messages {
+			if n != i+1 {
+				t.Fatalf("%s: the messages with records are %v", name, messages)
+			}
+		}
+		told := anID.FindAllString(fmt.Sprint(e.sent), -1)
+		if calls > 1 || calls == 0 && len(told) > 0 {
+			t.Fatalf("%s: %d records of one exchange: %v", name, calls, e.sent)
+		}
+		for _, id := range told {
+			if !known[id] {
+				t.Fatalf("%s: %s was told and is not recorded: %v", name, id, e.sent)
+			}
+		}
+	}
+}
