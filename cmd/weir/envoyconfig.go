@@ -42,13 +42,15 @@ with body, buffer, gRPC message and timeout limits taken from the one file.`,
 // envoyOptions are the options that the configuration decides.
 func envoyOptions(cfg *config.Config) envoy.Options {
 	return envoy.Options{
-		Socket:           cfg.Listen,
-		Upstream:         cfg.Upstream.HTTP,
-		OTLPEndpoint:     cfg.Telemetry.OTLPEndpoint,
-		MaxBodyBytes:     int64(cfg.Limits.MaxBodyBytes),
-		MaxResponseBytes: int64(cfg.Limits.MaxResponseBytes),
-		BodyTimeout:      cfg.Limits.BodyTimeout.Std(),
-		PhaseTimeout:     cfg.Limits.RequestTimeout.Std(),
-		MaxStreams:       uint32(cfg.Limits.MaxStreamsInFlight),
+		Socket:            cfg.Listen,
+		Upstream:          cfg.Upstream.HTTP,
+		GRPC:              cfg.Upstream.GRPC,
+		OTLPEndpoint:      cfg.Telemetry.OTLPEndpoint,
+		MaxBodyBytes:      int64(cfg.Limits.MaxBodyBytes),
+		MaxResponseBytes:  int64(cfg.Limits.MaxResponseBytes),
+		BodyTimeout:       cfg.Limits.BodyTimeout.Std(),
+		PhaseTimeout:      cfg.Limits.RequestTimeout.Std(),
+		StreamIdleTimeout: cfg.Limits.StreamIdleTimeout.Std(),
+		MaxStreams:        uint32(cfg.Limits.MaxStreamsInFlight),
 	}
 }

@@ -1,17 +1,13 @@
-// Package envoy writes the Envoy bootstrap that Weir needs: one listener for
-// HTTP/1 and h2c, ext_proc over a Unix socket in BUFFERED mode, failing closed,
-// with every limit and timeout taken from one configuration so that they agree.
 package envoy
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"net/netip"
-	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -30,15 +26,18 @@ type Options struct {
 	Admin        string // Envoy's admin interface, on loopback
 	Socket       string // "unix:///run/weir/extproc.sock"
 	Upstream     string // the model server's HTTP base, "http://127.0.0.1:8000"
+	GRPC         string // its gRPC endpoint, "127.0.0.1:8001"; "": no routes to it
+	OpenAI       string // its OpenAI base, "http://127.0.0.1:9000/openai"; "": no routes to it
 	OTLPEndpoint string // "http://127.0.0.1:4317"; "" switches Envoy's tracer off
 
-	MaxBodyBytes     int64         // of a request, as Weir's limit
-	MaxResponseBytes int64         // of a response
-	BodyTimeout      time.Duration // for the body of a request to arrive
-	PhaseTimeout     time.Duration // Weir's own deadline for one phase
-	UpstreamTimeout  time.Duration // for the model server's answer
-	MaxStreams       uint32        // exchanges in flight
-	AccessLog        string        // a file, "/dev/stdout" if empty
+	MaxBodyBytes      int64         // of a request, as Weir's limit
+	MaxResponseBytes  int64         // of a response
+	BodyTimeout       time.Duration // for the body of a request to arrive
+	PhaseTimeout      time.Duration // Weir's own deadline for one phase
+	UpstreamTimeout   time.Duration // for the model server's answer, where that is no stream
+	StreamIdleTimeout time.Duration // how long a stream may be silent
+	MaxStreams        uint32        // exchanges in flight
+	AccessLog         string        // a file, "/dev/stdout" if empty
 }
 
 // Validate says what in the options no bootstrap can be made of.
@@ -52,18 +51,18 @@ func (o Options) Validate() error {
 	if socket, ok := strings.CutPrefix(o.Socket, "unix://"); !ok || !path.IsAbs(socket) {
 		errs = append(errs, fmt.Errorf("socket: %q is not unix:///PATH", o.Socket))
 	}
-	if _, _, err := hostPort(o.Upstream); err != nil {
-		errs = append(errs, fmt.Errorf("upstream: %w", err))
+	if _, err := o.modelServers(); err != nil {
+		errs = append(errs, err)
 	}
 	if o.OTLPEndpoint != "" {
-		if _, _, err := hostPort(o.OTLPEndpoint); err != nil {
+		if _, err := parseURL(o.OTLPEndpoint, false); err != nil {
 			errs = append(errs, fmt.Errorf("otlp endpoint: %w", err))
 		}
 	}
 	if o.MaxBodyBytes <= 0 || o.MaxResponseBytes <= 0 || o.bufferLimit() > math.MaxUint32 {
 		errs = append(errs, errors.New("body limits must be above zero and below 4 GiB"))
 	}
-	if o.BodyTimeout <= 0 || o.PhaseTimeout <= 0 || o.UpstreamTimeout <= 0 || o.MaxStreams == 0 {
+	if o.BodyTimeout <= 0 || o.PhaseTimeout <= 0 || o.UpstreamTimeout <= 0 || o.StreamIdleTimeout <= 0 || o.MaxStreams == 0 {
 		errs = append(errs, errors.New("timeouts and stream limits must be above zero"))
 	}
 	return errors.Join(errs...)
@@ -78,39 +77,56 @@ const (
 	minWindow           = 1<<16 - 1
 	maxWindow           = 1<<31 - 1
 	minConnectionWindow = 24 << 20 // Envoy's default
+	upstreamWindow      = 1 << 20  // of an answer, in Envoy, while its client does not read
 )
 
 func (o Options) bufferLimit() int64 { return max(o.MaxBodyBytes, o.MaxResponseBytes) + bufferSlack }
+
+// messageTimeout is Envoy's timer for one message, of which Weir's own is 70 %.
+func (o Options) messageTimeout() time.Duration { return o.PhaseTimeout * 10 / 7 }
+
+// routeTimeout is the time from the end of a request to the end of its answer. Four
+// messages may each take a phase; the rest is the model server's.
+func (o Options) routeTimeout() time.Duration { return 4*o.messageTimeout() + o.UpstreamTimeout }
+
+// exchangeTimeout is the time of a whole exchange: the body of a request comes after
+// Weir has judged its head.
+func (o Options) exchangeTimeout() time.Duration {
+	return o.messageTimeout() + o.BodyTimeout + o.routeTimeout()
+}
 
 // Bootstrap writes the bootstrap as YAML with comments.
 func Bootstrap(o Options) ([]byte, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	if o.AccessLog == "" {
-		o.AccessLog = "/dev/stdout"
+	servers, err := o.modelServers()
+	if err != nil {
+		return nil, err
 	}
-	messageTimeout := o.PhaseTimeout * 10 / 7
-	upstreamHost, upstreamPort, _ := hostPort(o.Upstream)
-	otlpHost, otlpPort, _ := hostPort(o.OTLPEndpoint)
+	otlp := server{}
+	if o.OTLPEndpoint != "" {
+		if otlp, err = parseURL(o.OTLPEndpoint, false); err != nil {
+			return nil, err
+		}
+	}
 	var out bytes.Buffer
-	err := bootstrapTemplate.Execute(&out, map[string]any{
+	err = bootstrapTemplate.Execute(&out, map[string]any{
 		"ListenHost": host(o.Listen), "ListenPort": port(o.Listen),
 		"AdminHost": host(o.Admin), "AdminPort": port(o.Admin),
 		"Socket":       strconv.Quote(strings.TrimPrefix(o.Socket, "unix://")),
-		"UpstreamHost": upstreamHost, "UpstreamPort": upstreamPort,
-		"UpstreamAuthority": strconv.Quote(net.JoinHostPort(upstreamHost, strconv.Itoa(int(upstreamPort)))),
-		"Tracing":           o.OTLPEndpoint != "", "OTLPHost": otlpHost, "OTLPPort": otlpPort,
+		"ModelServers": servers, "Routes": o.routes(servers),
+		"Tracing": o.OTLPEndpoint != "", "OTLP": otlp,
 		"BufferBytes": o.bufferLimit(), "MaxStreams": o.MaxStreams,
-		"WindowBytes":     min(max(o.bufferLimit(), minWindow), maxWindow),
-		"ConnectionBytes": min(max(o.bufferLimit(), minConnectionWindow), maxWindow),
-		// The body comes after Weir has judged the head.
-		"RequestTimeout": seconds(messageTimeout + o.BodyTimeout),
-		"MessageTimeout": seconds(messageTimeout),
-		// Four messages may each take a phase; the rest is the model server's.
-		"RouteTimeout": seconds(4*messageTimeout + o.UpstreamTimeout),
-		"IdleTimeout":  seconds(4*messageTimeout + o.UpstreamTimeout + time.Second),
-		"AccessLog":    strconv.Quote(o.AccessLog),
+		"WindowBytes":             min(max(o.bufferLimit(), minWindow), maxWindow),
+		"ConnectionBytes":         min(max(o.bufferLimit(), minConnectionWindow), maxWindow),
+		"UpstreamWindowBytes":     upstreamWindow,
+		"UpstreamConnectionBytes": min(max(int64(o.MaxStreams)*upstreamWindow, minConnectionWindow), maxWindow),
+		"MessageTimeout":          seconds(o.messageTimeout()),
+		"RouteTimeout":            seconds(o.routeTimeout()),
+		"IdleTimeout":             seconds(o.routeTimeout() + time.Second),
+		"StreamIdleTimeout":       seconds(o.StreamIdleTimeout),
+		"AccessLog":               strconv.Quote(cmp.Or(o.AccessLog, "/dev/stdout")),
 	})
 	return out.Bytes(), err
 }
@@ -121,20 +137,3 @@ func seconds(d time.Duration) string {
 
 func host(address string) string { return netip.MustParseAddrPort(address).Addr().String() }
 func port(address string) uint16 { return netip.MustParseAddrPort(address).Port() }
-
-// hostPort splits a base URL of the form http://HOST:PORT.
-func hostPort(base string) (string, uint16, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "http" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
-		return "", 0, fmt.Errorf("%q is not http://HOST:PORT", base)
-	}
-	h, p, err := net.SplitHostPort(u.Host)
-	if err != nil || strings.ContainsAny(h, " \"'{}\n") || h == "" {
-		return "", 0, fmt.Errorf("%q is not http://HOST:PORT", base)
-	}
-	n, err := strconv.ParseUint(p, 10, 16)
-	if err != nil || n == 0 {
-		return "", 0, fmt.Errorf("%q has no port", base)
-	}
-	return h, uint16(n), nil
-}

@@ -13,15 +13,16 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func options() Options {
 	return Options{Listen: "0.0.0.0:8080", Admin: "127.0.0.1:9901", Socket: "unix:///run/weir/extproc.sock",
-		Upstream: "http://127.0.0.1:8000", OTLPEndpoint: "http://127.0.0.1:4317",
+		Upstream: "http://127.0.0.1:8000", GRPC: "127.0.0.1:8001", OpenAI: "http://127.0.0.1:9000/openai",
+		OTLPEndpoint: "http://127.0.0.1:4317",
 		MaxBodyBytes: 64 << 20, MaxResponseBytes: 32 << 20, BodyTimeout: 30 * time.Second, PhaseTimeout: 7 * time.Second,
-		UpstreamTimeout: time.Minute, MaxStreams: 256}
+		UpstreamTimeout: time.Minute, StreamIdleTimeout: 5 * time.Minute, MaxStreams: 256}
 }
 
 func TestBootstrapGolden(t *testing.T) {
 	for name, change := range map[string]func(*Options){
-		"bootstrap.yaml":            func(*Options) {},
-		"bootstrap-no-tracing.yaml": func(o *Options) { o.OTLPEndpoint = "" },
+		"bootstrap.yaml":           func(*Options) {},
+		"bootstrap-http-only.yaml": func(o *Options) { o.GRPC, o.OpenAI, o.OTLPEndpoint = "", "", "" },
 	} {
 		o := options()
 		change(&o)
@@ -57,9 +58,10 @@ func TestLimitsAgree(t *testing.T) {
 		"request_body_mode: BUFFERED",
 		"response_body_mode: BUFFERED",
 		"per_connection_buffer_limit_bytes: 67174400", // the larger body and 64 KiB
-		"request_timeout: 40s",                        // the head's 10 s and the body's 30 s
+		"request_timeout: 0s",                         // streams last
 		"message_timeout: 10s",                        // Weir's 7 s are 70 % of it
 		"timeout: 100s",                               // four messages and the model server
+		"{max_stream_duration: 140s}",                 // and before them the head's 10 s and the body's 30 s
 		"disallow_is_error: true",
 		"idle_timeout: 60s", // silent connections do not use up those that there may be
 		"response_attributes: [response.code_details]",
@@ -68,8 +70,8 @@ func TestLimitsAgree(t *testing.T) {
 			t.Errorf("the bootstrap lacks %q", want)
 		}
 	}
-	if n := strings.Count(string(got), "per_connection_buffer_limit_bytes: 67174400"); n != 3 {
-		t.Errorf("%d buffer limits, want the same at listener, Weir and model server", n)
+	if n := strings.Count(string(got), "per_connection_buffer_limit_bytes: 67174400"); n != 5 {
+		t.Errorf("%d buffer limits, want the same at the listener, Weir and the model server's three endpoints", n)
 	}
 	if strings.Contains(string(got), "retry") {
 		t.Error("a request that was let through could go upstream twice")
@@ -85,11 +87,14 @@ func TestBadOptions(t *testing.T) {
 		"upstream port":   func(o *Options) { o.Upstream = "http://127.0.0.1" },
 		"upstream path":   func(o *Options) { o.Upstream = "http://127.0.0.1:8000/x" },
 		"YAML in a host":  func(o *Options) { o.Upstream = "http://a\"}:8000" },
+		"gRPC":            func(o *Options) { o.GRPC = "http://127.0.0.1:8001" },
+		"OpenAI":          func(o *Options) { o.OpenAI = "https://api.example/v1" },
 		"otlp":            func(o *Options) { o.OTLPEndpoint = "127.0.0.1:4317" },
 		"no body":         func(o *Options) { o.MaxBodyBytes = 0 },
 		"4 GiB":           func(o *Options) { o.MaxBodyBytes = 4 << 30 },
 		"no timeout":      func(o *Options) { o.PhaseTimeout = 0 },
 		"no body timeout": func(o *Options) { o.BodyTimeout = 0 },
+		"endless silence": func(o *Options) { o.StreamIdleTimeout = 0 },
 		"no streams":      func(o *Options) { o.MaxStreams = 0 },
 	} {
 		o := options()

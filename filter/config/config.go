@@ -125,6 +125,9 @@ type Limits struct {
 	// BodyTimeout is how long the body of a request, or one message of a stream, may
 	// take to arrive. Its memory is reserved for as long. Default: 30s.
 	BodyTimeout Duration `yaml:"body_timeout" max:"1h" reload:"restart"`
+	// StreamIdleTimeout is how long a stream of answers, or one of requests and
+	// answers, may be silent before Envoy ends it. Default: 5m.
+	StreamIdleTimeout Duration `yaml:"stream_idle_timeout" max:"1d" reload:"restart"`
 	// RequestTimeout is how long Weir may work on a request, and again on its
 	// response; the time in the model server is not counted. Envoy's own timer for
 	// each message is 10/7 of it. Default: 10s.
@@ -212,6 +215,7 @@ func Default() *Config {
 			MaxBytesInFlight:      1024 * mebibyte,
 			AdmissionTimeout:      second,
 			BodyTimeout:           30 * second,
+			StreamIdleTimeout:     300 * second,
 			RequestTimeout:        10 * second,
 		},
 		Telemetry: Telemetry{SampleRatio: 0.05},
