@@ -3,22 +3,18 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -95,29 +91,8 @@ func (s *stack) post(t *testing.T, path, body string, headers ...string) reply {
 // closed the connection without one.
 func (s *stack) raw(t *testing.T, text string) (r reply, answered bool) {
 	t.Helper()
-	c, err := net.Dial("tcp4", s.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(c, text); err != nil {
-		t.Fatal(err)
-	}
-	reader := bufio.NewReader(c)
-	if _, err := reader.Peek(1); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
-		return reply{}, false
-	}
-	response, err := http.ReadResponse(reader, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reply{response.StatusCode, response.Header, body}, true
+	r = converse(t, s.addr, text)[0]
+	return r, r.status != noAnswer
 }
 
 var decisionID = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{26}$`)

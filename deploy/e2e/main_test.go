@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ var (
 	triton     *local.Triton
 	shared     *stack
 	traces     *collector
+	bare       func() (*local.Triton, error) // one that no Weir stands before, started when first asked for
 )
 
 func TestMain(m *testing.M) {
@@ -55,12 +57,20 @@ func runAll(m *testing.M) (code int, err error) {
 	if traces, err = newCollector(); err != nil {
 		return 1, err
 	}
-	triton, err = local.StartTriton(ctx, deps, local.TritonOptions{LogDir: dir,
-		Models: []string{"echo", "echo_batch", "identity", "traffic-sign"}})
-	if err != nil {
+	if triton, err = startTriton(dir); err != nil {
 		return 1, err
 	}
 	defer func() { err = join(err, triton.Stop(ctx)) }()
+	var unguarded *local.Triton
+	bare = sync.OnceValues(func() (t *local.Triton, err error) {
+		unguarded, err = startTriton(filepath.Join(dir, "bare"))
+		return unguarded, err
+	})
+	defer func() {
+		if unguarded != nil {
+			err = join(err, unguarded.Stop(ctx))
+		}
+	}()
 	shared, err = startStack(ctx, stackOptions{dir: filepath.Join(dir, "shared"), upstream: triton.HTTP,
 		config: sharedConfig(traces.addr)})
 	if err != nil {
@@ -68,6 +78,11 @@ func runAll(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = join(err, shared.stop()) }()
 	return m.Run(), nil
+}
+
+func startTriton(logDir string) (*local.Triton, error) {
+	return local.StartTriton(context.Background(), deps, local.TritonOptions{LogDir: logDir,
+		Models: []string{"echo", "echo_batch", "identity", "traffic-sign"}})
 }
 
 func join(a, b error) error {

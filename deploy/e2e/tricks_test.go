@@ -3,33 +3,48 @@
 package e2e
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"weir/deploy/local"
+	"weir/filter"
 )
 
-// refusal is a request that must not reach the model server.
-type refusal struct {
+// trick is a request that servers read differently, or that hides what it does. It
+// is sent to a Triton that nothing stands before, to show what it does there, and
+// then through Envoy and Weir.
+type trick struct {
 	name    string
 	method  string // POST if empty
 	path    string // an inference of the echo model if empty
-	body    string // no body if empty
-	headers []string
-	status  int
-	reason  string
+	body    string
+	headers []string // "Name: value"
+	raw     string   // the bytes of the request, instead of all the above
+
+	// Without Weir: the first element of the first input that the model gets (of a
+	// numeric tensor its contents), or else the status of Triton's error.
+	reads string
+	fails int
+
+	// With Weir: the reason of the refusal, or else what the model gets.
+	reason string
+	clean  string
 }
 
-// text puts an input list around the data of one text; the rest is the client's.
-func text(data string) string {
-	return `{"inputs":[{"name":"TEXT","shape":[1],"datatype":"BYTES","data":[` + data + `]}]}`
-}
+// noAnswer is the status of a connection that is closed without an answer.
+const noAnswer = -1
 
-// numbers is a request for the identity model.
-func numbers(datatype, data string) string {
-	return fmt.Sprintf(`{"inputs":[{"name":%q,"shape":[1,1],"datatype":%q,"data":[%s]}]}`, datatype, datatype, data)
-}
-
+// Parts of requests. What a firewall must not let through is "evil", what it may
+// have looked at instead is "good".
 const (
 	good          = `{"inputs":[{"name":"TEXT","shape":[1],"datatype":"BYTES","data":["a"]}]}`
 	goodInput     = `{"name":"TEXT","shape":[1],"datatype":"BYTES","data":["a"]}`
@@ -37,186 +52,219 @@ const (
 	bad           = http.StatusBadRequest
 	forbidden     = http.StatusForbidden
 	tooLarge      = http.StatusRequestEntityTooLarge
+	fault         = http.StatusInternalServerError // Triton's for JSON that it cannot read
 )
 
-// Requests that servers read differently, or that ask for what is closed.
-func differentials() []refusal {
-	return slices.Concat(trickyJSON(), trickyNames(), trickyNumbers(), trickyBinary(), trickyCodings(), closedFeatures(), trickyPaths())
+// text is a request with one text, written as the JSON of a string.
+func text(data string) string { return `{"inputs":[` + textInput(data) + `]}` }
+
+func textInput(data string) string {
+	return `{"name":"TEXT","shape":[1],"datatype":"BYTES","data":[` + data + `]}`
 }
 
-// JSON that parsers read differently.
-func trickyJSON() []refusal {
-	return []refusal{
-		{name: "duplicate key", body: `{"inputs":[],"inputs":[` + goodInput + `]}`, status: bad, reason: "json_duplicate_key"},
-		{name: "duplicate key, escaped", body: `{"inputs":[` + goodInput + `],"\u0069nputs":[` + goodInput + `]}`, status: bad, reason: "json_duplicate_key"},
-		{name: "duplicate key in an input", body: `{"inputs":[{"name":"TEXT","name":"IMAGE","shape":[1],"datatype":"BYTES","data":["a"]}]}`, status: bad, reason: "json_duplicate_key"},
-		{name: "another case", body: `{"Inputs":[` + goodInput + `]}`, status: bad, reason: "json_unknown_key"},
-		{name: "byte order mark", body: "\ufeff" + good, status: bad, reason: "json_malformed"},
-		{name: "NUL and a second document", body: good + "\x00" + text(`"evil"`), status: bad, reason: "json_malformed"},
-		{name: "a second document", body: good + good, status: bad, reason: "json_malformed"},
-		{name: "UTF-16", body: "{\x00}\x00", status: bad, reason: "json_malformed"},
-		{name: "invalid UTF-8", body: text("\"a\xff\""), status: bad, reason: "json_malformed"},
-		{name: "overlong UTF-8", body: text("\"\xc0\xaf\""), status: bad, reason: "json_malformed"},
-		{name: "lone low surrogate", body: text(`"\udc00"`), status: bad, reason: "json_malformed"},
-		{name: "lone high surrogate", body: text(`"\ud800"`), status: bad, reason: "json_malformed"},
-		{name: "comment", body: `{/**/"inputs":[` + goodInput + `]}`, status: bad, reason: "json_malformed"},
-		{name: "trailing comma", body: `{"inputs":[` + goodInput + `,]}`, status: bad, reason: "json_malformed"},
-		{name: "single quotes", body: `{'inputs':[]}`, status: bad, reason: "json_malformed"},
-		{name: "cut short", body: good[:len(good)-1], status: bad, reason: "json_malformed"},
-		{name: "depth", path: identityInfer, body: `{"inputs":[{"name":"UINT8","data":` + strings.Repeat("[", 100) + "1" + strings.Repeat("]", 100) + `,"shape":[1,1],"datatype":"UINT8"}]}`, status: bad, reason: "json_too_deep"},
-		{name: "no inputs", body: `{"inputs":[]}`, status: bad, reason: "input_data_invalid"},
-		{name: "not an object", body: `[]`, status: bad, reason: "json_malformed"},
-		{name: "empty body", headers: []string{"Content-Length: 0"}, status: bad, reason: "body_missing"},
+// numbers is a request for the identity model, whose inputs have the names of
+// their datatypes.
+func numbers(datatype, shape, data string) string {
+	return fmt.Sprintf(`{"inputs":[{"name":%q,"shape":[%s],"datatype":%q,"data":[%s]}]}`, datatype, shape, datatype, data)
+}
+
+// wire is the request as it is sent; no client library tidies it up.
+func (k trick) wire() string {
+	if k.raw != "" {
+		return k.raw
 	}
+	method, path := k.method, k.path
+	if method == "" {
+		method = http.MethodPost
+	}
+	if path == "" {
+		path = echoInfer
+	}
+	head := method + " " + path + " HTTP/1.1\r\nHost: h\r\n"
+	for _, h := range k.headers {
+		head += h + "\r\n"
+	}
+	return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(k.body), k.body)
 }
 
-// Identifiers, and tensors that are not what the model takes.
-func trickyNames() []refusal {
-	return []refusal{
-		{name: "NUL in a name", body: `{"inputs":[{"name":"TEXT\u0000x","shape":[1],"datatype":"BYTES","data":["a"]}]}`, status: bad, reason: "name_invalid"},
-		{name: "NUL in the id", body: `{"id":"a\u0000b","inputs":[` + goodInput + `]}`, status: bad, reason: "name_invalid"},
-		{name: "NUL in a datatype", body: `{"inputs":[{"name":"TEXT","shape":[1],"datatype":"BYTES\u0000","data":["a"]}]}`, status: bad, reason: "datatype_invalid"},
-		{name: "duplicate input", body: `{"inputs":[` + goodInput + `,` + goodInput + `]}`, status: bad, reason: "input_duplicate"},
-		{name: "duplicate output", body: `{"inputs":[` + goodInput + `],"outputs":[{"name":"ECHO_TEXT"},{"name":"ECHO_TEXT"}]}`, status: bad, reason: "output_duplicate"},
-		{name: "many outputs", body: `{"inputs":[` + goodInput + `],"outputs":[` + strings.Repeat(`{"name":"x"},`, 100) + `{"name":"y"}]}`, status: bad, reason: "outputs_too_many"},
-		{name: "unknown input", body: `{"inputs":[` + goodInput + `,{"name":"NO","shape":[1],"datatype":"FP32","data":[1]}]}`, status: bad, reason: "signature_mismatch"},
-		{name: "unknown output", body: `{"inputs":[` + goodInput + `],"outputs":[{"name":"NO"}]}`, status: bad, reason: "signature_mismatch"},
-		{name: "undeclared input", body: `{"inputs":[{"name":"VALUES","shape":[1],"datatype":"FP32","data":[1]}]}`, status: forbidden, reason: "input_undeclared"},
-		{name: "another datatype", body: `{"inputs":[{"name":"TEXT","shape":[1],"datatype":"FP32","data":[1]}]}`, status: bad, reason: "signature_mismatch"},
-		{name: "another rank", body: `{"inputs":[{"name":"TEXT","shape":[1,1],"datatype":"BYTES","data":["a"]}]}`, status: bad, reason: "signature_mismatch"},
-		{name: "a batch that is too large", path: "/v2/models/echo_batch/infer", body: `{"inputs":[{"name":"VALUES","shape":[9,1],"datatype":"FP32","data":[1,2,3,4,5,6,7,8,9]}]}`, status: bad, reason: "signature_mismatch"},
-		{name: "batches that differ", path: "/v2/models/echo_batch/infer", body: `{"inputs":[{"name":"VALUES","shape":[2,1],"datatype":"FP32","data":[1,2]},{"name":"IMAGE","shape":[1,1],"datatype":"BYTES","data":["a"]}]}`, status: bad, reason: "signature_mismatch"},
-		{name: "a value out of range", path: "/v2/models/echo_batch/infer", body: `{"inputs":[{"name":"VALUES","shape":[1,1],"datatype":"FP32","data":[1001]}]}`, status: bad, reason: "tensor_range"},
+// run shows a list of tricks.
+func run(t *testing.T, tricks ...trick) {
+	t.Helper()
+	shared.ready(t)
+	for _, k := range tricks {
+		t.Run(k.name, func(t *testing.T) {
+			k.withoutWeir(t)
+			k.withWeir(t)
+		})
 	}
 }
 
-// Numbers that do not fit, and shapes.
-func trickyNumbers() []refusal {
-	return []refusal{
-		{name: "NaN", path: identityInfer, body: numbers("FP32", "NaN"), status: bad, reason: "json_malformed"},
-		{name: "infinity", path: identityInfer, body: numbers("FP32", "-Infinity"), status: bad, reason: "json_malformed"},
-		{name: "300 as UINT8", path: identityInfer, body: numbers("UINT8", "300"), status: bad, reason: "number_out_of_range"},
-		{name: "1e400", path: identityInfer, body: numbers("FP64", "1e400"), status: bad, reason: "number_out_of_range"},
-		{name: "310 digits", path: identityInfer, body: numbers("FP32", strings.Repeat("9", 310)), status: tooLarge, reason: "json_too_large"},
-		{name: "a fraction as INT32", path: identityInfer, body: numbers("INT32", "1.5"), status: bad, reason: "input_data_invalid"},
-		{name: "leading zero", path: identityInfer, body: numbers("INT32", "01"), status: bad, reason: "json_malformed"},
-		{name: "plus sign", path: identityInfer, body: numbers("INT32", "+1"), status: bad, reason: "json_malformed"},
-		{name: "hexadecimal", path: identityInfer, body: numbers("INT32", "0x1"), status: bad, reason: "json_malformed"},
-		{name: "more data than the shape", path: identityInfer, body: numbers("INT32", "1,2"), status: bad, reason: "input_data_invalid"},
-		{name: "a shape that overflows", path: identityInfer, body: `{"inputs":[{"name":"INT32","shape":[4294967296,4294967296],"datatype":"INT32","data":[]}]}`, status: bad, reason: "shape_invalid"},
-		{name: "a negative dimension", path: identityInfer, body: `{"inputs":[{"name":"INT32","shape":[-1,1],"datatype":"INT32","data":[1]}]}`, status: bad, reason: "shape_invalid"},
+func (k trick) withoutWeir(t *testing.T) {
+	t.Helper()
+	r, got := toTriton(t, k.wire())
+	switch {
+	case k.fails != 0 && (r.status != k.fails || len(got) > 0):
+		t.Errorf("without Weir: want status %d and nothing at the model; have %v, %+v", k.fails, r, got)
+	case k.fails == 0 && (r.status != http.StatusOK || len(got) != 1 || got[0].Inputs[0].SHA256[0] != digest(k.reads)):
+		t.Errorf("without Weir: want %q at the model; have %v, %+v", k.reads, r, got)
 	}
 }
 
-// Binary tensors whose sizes lie.
-func trickyBinary() []refusal {
-	packed, header := message{Inputs: []tensor{{Name: "TEXT", DataType: "BYTES", Shape: []int64{1}, blob: elements("a")}}}.encode()
-	binary := func(value string) []string { return []string{"Inference-Header-Content-Length: " + value} }
-	length := fmt.Sprint(header)
-	long := func(count uint32) string {
-		blob := elements("a")
-		blob[0] = byte(count)
-		body, _ := message{Inputs: []tensor{{Name: "TEXT", DataType: "BYTES", Shape: []int64{1}, blob: blob}}}.encode()
-		return string(body)
+func (k trick) withWeir(t *testing.T) {
+	t.Helper()
+	if k.reason != "" {
+		shared.unmoved(t, func() {
+			r, _ := shared.raw(t, k.wire())
+			wantReason(t, r, k.reason)
+		})
+		return
 	}
-	return []refusal{
-		{name: "raw binary request", body: string(elements("a")), headers: binary("0"), status: forbidden, reason: "feature_not_enabled"},
-		{name: "header length in hexadecimal", body: string(packed), headers: binary("0x10"), status: bad, reason: "header_invalid"},
-		{name: "header length with a sign", body: string(packed), headers: binary("+" + length), status: bad, reason: "header_invalid"},
-		{name: "header length -0", body: string(packed), headers: binary("-0"), status: bad, reason: "header_invalid"},
-		{name: "header length with text", body: string(packed), headers: binary(length + "abc"), status: bad, reason: "header_invalid"},
-		{name: "header length that is none", body: string(packed), headers: binary("abc"), status: bad, reason: "header_invalid"},
-		{name: "header length of eleven digits", body: string(packed), headers: binary("99999999999"), status: bad, reason: "header_invalid"},
-		{name: "header length of thirty digits", body: string(packed), headers: binary(strings.Repeat("9", 30)), status: bad, reason: "header_invalid"},
-		{name: "header length twice", body: string(packed), headers: append(binary(length), binary("1")...), status: bad, reason: "header_duplicate"},
-		{name: "header length beyond the body", body: string(packed), headers: binary(fmt.Sprint(len(packed) + 1)), status: bad, reason: "header_invalid"},
-		{name: "bytes after the tensors", body: string(packed) + "x", headers: binary(length), status: bad, reason: "binary_size_invalid"},
-		{name: "an element that is too long", body: long(2), headers: binary(length), status: bad, reason: "input_data_invalid"},
-		{name: "an element that is too short", body: long(0), headers: binary(length), status: bad, reason: "input_data_invalid"},
-		{name: "binary size that is negative", body: `{"inputs":[{"name":"TEXT","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":-1}}]}`, status: bad, reason: "binary_size_invalid"},
-		{name: "data and binary size", body: `{"inputs":[{"name":"TEXT","shape":[1],"datatype":"BYTES","data":["a"],"parameters":{"binary_data_size":0}}]}`, status: bad, reason: "input_data_invalid"},
+	r, _ := shared.raw(t, k.wire())
+	if r.status != http.StatusOK {
+		t.Fatalf("with Weir: %v", r)
+	}
+	if got := lastReceived(t); got.ID != r.header.Get("x-weir-decision-id") || got.Inputs[0].SHA256[0] != digest(k.clean) {
+		t.Errorf("with Weir: want %q at the model; have %+v", k.clean, got)
 	}
 }
 
-// Content codings that inflate differently.
-func trickyCodings() []refusal {
-	gzip, deflate := []string{"Content-Encoding: gzip"}, []string{"Content-Encoding: deflate"}
-	damaged := []byte(gzipped(good))
-	damaged[len(damaged)-5] ^= 1
-	return []refusal{
-		{name: "two gzip members", body: gzipped(good) + gzipped(good), headers: gzip, status: bad, reason: "encoding_invalid"},
-		{name: "bytes after gzip", body: gzipped(good) + "x", headers: gzip, status: bad, reason: "encoding_invalid"},
-		{name: "damaged gzip", body: string(damaged), headers: gzip, status: bad, reason: "encoding_invalid"},
-		{name: "gzip cut short", body: gzipped(good)[:20], headers: gzip, status: bad, reason: "encoding_invalid"},
-		{name: "plain as gzip", body: good, headers: gzip, status: bad, reason: "encoding_invalid"},
-		{name: "gzip as deflate", body: gzipped(good), headers: deflate, status: bad, reason: "encoding_invalid"},
-		{name: "gzip as plain", body: gzipped(good), status: bad, reason: "json_malformed"},
-		{name: "GZIP", body: gzipped(good), headers: []string{"Content-Encoding: GZIP"}, status: http.StatusUnsupportedMediaType, reason: "encoding_unsupported"},
-		{name: "gzip, gzip", body: gzipped(gzipped(good)), headers: []string{"Content-Encoding: gzip, gzip"}, status: http.StatusUnsupportedMediaType, reason: "encoding_unsupported"},
-		{name: "a gzip bomb", body: gzipped(strings.Repeat(" ", 3<<20)), headers: gzip, status: tooLarge, reason: "body_too_large"},
-	}
+// wantReason checks a refusal of Weir's by the one table of reasons.
+func wantReason(t *testing.T, r reply, reason string) {
+	t.Helper()
+	wantRefused(t, r, filter.Reason(reason).Status().HTTP, reason)
 }
 
-// Features of the protocol that are closed.
-func closedFeatures() []refusal {
-	return []refusal{
-		{name: "shared memory", body: `{"inputs":[{"name":"TEXT","shape":[1],"datatype":"BYTES","parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}}]}`, status: forbidden, reason: "shared_memory_denied"},
-		{name: "output in shared memory", body: `{"inputs":[` + goodInput + `],"outputs":[{"name":"ECHO_TEXT","parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}}]}`, status: forbidden, reason: "shared_memory_denied"},
-		{name: "classification", body: `{"inputs":[` + goodInput + `],"outputs":[{"name":"ECHO_TEXT","parameters":{"classification":1}}]}`, status: forbidden, reason: "feature_not_enabled"},
-		{name: "an unknown parameter", body: `{"parameters":{"evil":1},"inputs":[` + goodInput + `]}`, status: forbidden, reason: "parameter_not_allowed"},
-		{name: "a reserved parameter", body: `{"parameters":{"triton_enable_empty_final_response":true},"inputs":[` + goodInput + `]}`, status: bad, reason: "parameter_invalid"},
-		{name: "sequence parameters", body: `{"parameters":{"sequence_id":7,"sequence_start":true},"inputs":[` + goodInput + `]}`, status: forbidden, reason: "parameter_not_allowed"},
-	}
+// toTriton sends a request to the Triton that nothing stands before, and returns
+// its answer and what its models got of it.
+func toTriton(t *testing.T, wire string) (reply, []local.Received) {
+	t.Helper()
+	replies, got := segmentsToTriton(t, wire)
+	return replies[0], got
 }
 
-// Paths, methods, models and versions.
-func trickyPaths() []refusal {
-	return []refusal{
-		{name: "unknown model", path: "/v2/models/absent/infer", body: good, status: forbidden, reason: "model_unknown"},
-		{name: "unknown version", path: "/v2/models/echo/versions/2/infer", body: good, status: forbidden, reason: "model_version_unknown"},
-		{name: "a version with zeros", path: "/v2/models/echo/versions/0001/infer", body: good, status: bad, reason: "path_invalid"},
-		{name: "percent-escape", path: "/v2/models/echo/%69nfer", body: good, status: bad, reason: "path_invalid"},
-		{name: "escaped slash", path: "/v2/models%2Fecho/infer", body: good, status: bad, reason: "path_invalid"},
-		{name: "double slash", path: "/v2//models/echo/infer", body: good, status: bad, reason: "path_invalid"},
-		{name: "dot segment", path: "/v2/./models/echo/infer", body: good, status: bad, reason: "path_invalid"},
-		{name: "dots", path: "/v2/models/x/../echo/infer", body: good, status: bad, reason: "path_invalid"},
-		{name: "trailing slash", path: echoInfer + "/", body: good, status: bad, reason: "path_invalid"},
-		{name: "path parameter", path: "/v2/models/echo;x/infer", body: good, status: bad, reason: "path_invalid"},
-		{name: "inference by GET", method: "GET", status: http.StatusMethodNotAllowed, reason: "method_not_allowed"},
-		{name: "inference by PUT", method: "PUT", body: good, status: http.StatusMethodNotAllowed, reason: "method_not_allowed"},
-		{name: "health by POST", path: "/v2/health/ready", body: good, status: http.StatusMethodNotAllowed, reason: "method_not_allowed"},
-		{name: "health with a body", method: "GET", path: "/v2/health/ready", body: good, status: bad, reason: "header_invalid"},
-		{name: "metadata of an unknown model", method: "GET", path: "/v2/models/absent", status: forbidden, reason: "model_unknown"},
-		{name: "metadata of an unknown version", method: "GET", path: "/v2/models/echo/versions/2", status: forbidden, reason: "model_version_unknown"},
-	}
+// segmentsToTriton is toTriton for requests in parts, each of which is sent when
+// the one before has been answered.
+func segmentsToTriton(t *testing.T, parts ...string) ([]reply, []local.Received) {
+	t.Helper()
+	triton := bareTriton(t)
+	before := len(receivedBy(t, triton))
+	replies := converse(t, triton.HTTP, parts...)
+	return replies, receivedBy(t, triton)[before:]
 }
 
-// Everything else that Triton serves.
-func controlPlane() []refusal {
-	var all []refusal
-	add := func(reason string, methods string, paths ...string) {
-		status := map[string]int{"route_denied": forbidden, "protocol_not_enabled": forbidden, "route_unknown": http.StatusNotFound, "path_invalid": bad}[reason]
-		for _, path := range paths {
-			for _, method := range strings.Fields(methods) {
-				body := ""
-				if method == "POST" {
-					body = "{}"
-				}
-				all = append(all, refusal{name: method + " " + path, method: method, path: path, body: body, status: status, reason: reason})
-			}
-		}
+func receivedBy(t *testing.T, triton *local.Triton) []local.Received {
+	t.Helper()
+	all, err := triton.Received()
+	if err != nil {
+		t.Fatal(err)
 	}
-	add("route_denied", "GET POST",
-		"/v2/repository/index", "/v2/repository/models/echo/load", "/v2/repository/models/echo/unload", "/v2/repository/r/models/echo/load", "/v2/repository/r/index",
-		"/v2/systemsharedmemory/status", "/v2/systemsharedmemory/region/r/status", "/v2/systemsharedmemory/region/r/register", "/v2/systemsharedmemory/unregister",
-		"/v2/cudasharedmemory/region/r/register", "/v2/cudasharedmemory/status",
-		"/v2/trace/setting", "/v2/models/echo/trace/setting", "/v2/logging",
-		"/v2/models/echo/config", "/v2/models/echo/versions/1/config", "/v2/models/stats", "/v2/models/echo/stats", "/v2/models/echo/versions/1/stats",
-		"/metrics", "/ping", "/invocations", "/models", "/models/echo/invoke", "/v1/models/echo:predict", "/predictions/echo")
-	add("path_invalid", "GET", "/metrics/")
-	add("protocol_not_enabled", "POST", "/v2/models/echo/generate", "/v2/models/echo/generate_stream", "/v2/models/echo/versions/1/generate",
-		"/v2/models/echo/infer_stream", "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/openai/v1/chat/completions")
-	add("route_unknown", "GET POST", "/v3", "/v2/models", "/v2/models/echo/x", "/v2/health", "/x")
-	add("path_invalid", "GET POST", "/", "/v2/", "/v2/models/echo/")
 	return all
 }
+
+// bareTriton returns a Triton like that of the shared stack, for whatever harms it.
+func bareTriton(t *testing.T) *local.Triton {
+	t.Helper()
+	triton, err := bare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return triton
+}
+
+// converse writes parts to a server, each when the one before has been answered,
+// and returns as many answers. The status of an answer that never came is noAnswer.
+func converse(t *testing.T, addr string, parts ...string) []reply {
+	t.Helper()
+	c, err := net.Dial("tcp4", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	reader := bufio.NewReader(c)
+	var replies []reply
+	for _, part := range parts {
+		_, _ = io.WriteString(c, part) // a server may answer, and close, before it has read everything
+		replies = append(replies, readReply(t, reader))
+	}
+	return replies
+}
+
+// readReply reads an answer; one that does not come, or not whole, is none.
+func readReply(t *testing.T, reader *bufio.Reader) reply {
+	t.Helper()
+	r := reply{status: noAnswer}
+	response, err := http.ReadResponse(reader, nil)
+	if err == nil {
+		defer response.Body.Close()
+		r = reply{status: response.StatusCode, header: response.Header}
+		r.body, err = io.ReadAll(response.Body)
+	}
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return reply{status: noAnswer}
+	case err != nil:
+		t.Fatal(err)
+	}
+	return r
+}
+
+// envoyRefusal is a request that Envoy ends before Weir has seen it.
+type envoyRefusal struct {
+	name, text string
+	status     int // of the answer, if there is one: Envoy may just close the connection
+}
+
+// refusedByEnvoy sends them all at once: Envoy waits a second before it closes.
+func refusedByEnvoy(t *testing.T, refusals ...envoyRefusal) {
+	t.Helper()
+	shared.ready(t)
+	shared.unmoved(t, func() {
+		t.Run("through Envoy", func(t *testing.T) {
+			for _, r := range refusals {
+				t.Run(r.name, func(t *testing.T) {
+					t.Parallel()
+					if got, answered := shared.raw(t, r.text); answered && (got.status != r.status || got.header.Get("x-weir-reason") != "") {
+						t.Errorf("want Envoy's own %d, have %v", r.status, got)
+					}
+				})
+			}
+		})
+	})
+}
+
+// newTriton starts a Triton for a trick that kills it.
+func newTriton(t *testing.T, models ...string) *local.Triton {
+	t.Helper()
+	triton, err := local.StartTriton(t.Context(), deps, local.TritonOptions{Models: models, LogDir: tempDir(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return triton
+}
+
+// kills shows that a request ends a Triton, and that with Weir it is refused.
+func (k trick) kills(t *testing.T) {
+	t.Helper()
+	shared.ready(t)
+	victim := newTriton(t, "echo", "identity")
+	converse(t, victim.HTTP, k.wire())
+	select {
+	case <-victim.Done():
+	case <-time.After(time.Minute):
+		t.Error("without Weir: Triton survives")
+	}
+	k.withWeir(t)
+}
+
+// names returns the names of inputs in a record.
+func names(r local.Received) (all []string) {
+	for _, input := range r.Inputs {
+		all = append(all, input.Name)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// repeated joins n copies.
+func repeated(n int, item string) string { return strings.Repeat(item+",", n-1) + item }
