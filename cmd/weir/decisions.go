@@ -18,8 +18,6 @@ type explanation struct {
 	ConfigInUse string `json:"config_in_use"`      // digest of the configuration that is in use now
 }
 
-const keptWhat = "the last %d that were refused or flagged and the last %d that passed are kept, in memory"
-
 // explain answers with one decision.
 func (d *daemon) explain(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
@@ -29,7 +27,8 @@ func (d *daemon) explain(w http.ResponseWriter, r *http.Request) {
 	}
 	record, ok := d.decisions.Get(id)
 	if !ok {
-		http.Error(w, fmt.Sprintf("decision %s is not known here: "+keptWhat, id, decision.KeptMarked, decision.KeptAllowed), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("decision %s is not known here: the last %d that were refused or flagged and the last %d that passed are kept, in memory",
+			id, decision.KeptMarked, decision.KeptAllowed), http.StatusNotFound)
 		return
 	}
 	e := explanation{Record: *record, ConfigInUse: d.reloader.config().Digest()}

@@ -14,31 +14,36 @@ import (
 // print writes the explanation for people.
 func (e *explanation) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	line := func(name, format string, args ...any) {
-		if text := fmt.Sprintf(format, args...); text != "" {
+	line := func(name, text string) {
+		if text != "" {
 			fmt.Fprintf(w, "%s\t%s\n", name, text)
 		}
 	}
-	line("decision", "%s", e.ID)
-	line("verdict", "%s, in the phase %s", e.Verdict, e.Phase)
-	if e.Reason != "" {
-		line("reason", "%s: %s", e.Reason, e.Sentence)
-	}
-	line("detail", "%s", e.Detail)
-	line("rule", "%s", e.rule())
-	line("shadow", "%s", e.shadow())
-	line("hint", "%s", e.Hint)
-	line("model", "%s", e.model())
-	line("request", "%s", e.request())
-	line("stream", "%s", e.stream())
-	line("configuration", "%s", e.config())
-	line("baseline", "%s", e.Baseline)
-	line("model server", "%s", e.upstream())
-	line("time", "%s", e.times())
-	line("trace", "%s", e.TraceID)
-	line("request id", "%s", e.RequestID)
+	line("decision", e.ID)
+	line("verdict", fmt.Sprintf("%s, in the phase %s", e.Verdict, e.Phase))
+	line("reason", e.reason())
+	line("detail", e.Detail)
+	line("rule", e.rule())
+	line("shadow", e.shadow())
+	line("hint", e.Hint)
+	line("model", e.model())
+	line("request", e.request())
+	line("stream", e.stream())
+	line("configuration", e.config())
+	line("baseline", e.Baseline)
+	line("model server", e.upstream())
+	line("time", e.times())
+	line("trace", e.TraceID)
+	line("request id", e.RequestID)
 	_ = w.Flush() // run sees a failed standard output
 	e.printFindings(out)
+}
+
+func (e *explanation) reason() string {
+	if e.Reason == "" {
+		return ""
+	}
+	return e.Reason + ": " + e.Sentence
 }
 
 // rule names the rule that decided, with what it measured.
