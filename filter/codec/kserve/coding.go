@@ -14,13 +14,17 @@ import (
 // freeInflatedBytes may come out of any compressed body, whatever its ratio.
 const freeInflatedBytes = 64 << 10
 
-// inflate undoes the content coding of a request body: one gzip member or one
-// zlib stream, with its checksum, and not a byte after it.
 func (c *HTTP) inflate(coding codec.Coding, body []byte) ([]byte, error) {
+	return c.limits.inflate(coding, body)
+}
+
+// inflate undoes the coding of a request's body or message: one gzip member or one
+// zlib stream, with its checksum, and not a byte after it.
+func (l *Limits) inflate(coding codec.Coding, body []byte) ([]byte, error) {
 	if coding == codec.Identity {
 		return body, nil
 	}
-	most := min(c.limits.MaxBodyBytes, max(len(body)*c.limits.MaxInflateRatio, freeInflatedBytes))
+	most := min(l.MaxBodyBytes, max(len(body)*l.MaxInflateRatio, freeInflatedBytes))
 	src := bytes.NewReader(body) // an io.ByteReader, so flate does not read ahead
 	stream, err := openStream(coding, src)
 	if err != nil {

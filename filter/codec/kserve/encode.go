@@ -67,18 +67,22 @@ func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 	return message(body, len(w)), nil
 }
 
+func (c *HTTP) checkRequest(request *codec.Request, outputs []string) error {
+	return c.limits.checkRequest(request, outputs)
+}
+
 // checkRequest holds that what a sanitiser or a caller made of a request can
 // still be said in one way.
-func (c *HTTP) checkRequest(request *codec.Request, outputs []string) error {
+func (l *Limits) checkRequest(request *codec.Request, outputs []string) error {
 	if request.ID != "" {
-		if err := checkName(request.ID, &c.limits, "the id"); err != nil {
+		if err := checkName(request.ID, l, "the id"); err != nil {
 			return err
 		}
 	}
 	names := make([]string, len(request.Inputs))
 	for i := range request.Inputs {
 		names[i] = request.Inputs[i].Name
-		if err := c.checkInput(&request.Inputs[i]); err != nil {
+		if err := l.checkInput(&request.Inputs[i]); err != nil {
 			return err
 		}
 	}
@@ -86,7 +90,7 @@ func (c *HTTP) checkRequest(request *codec.Request, outputs []string) error {
 		return codec.Refuse(codec.InputDuplicate, "input %q stands twice", names[i])
 	}
 	for _, name := range outputs {
-		if err := checkName(name, &c.limits, "an output name"); err != nil {
+		if err := checkName(name, l, "an output name"); err != nil {
 			return err
 		}
 	}
@@ -94,7 +98,7 @@ func (c *HTTP) checkRequest(request *codec.Request, outputs []string) error {
 		return codec.Refuse(codec.OutputDuplicate, "output %q stands twice", outputs[i])
 	}
 	for _, parameter := range request.Parameters {
-		if err := checkName(parameter.Name, &c.limits, "a parameter name"); err != nil {
+		if err := checkName(parameter.Name, l, "a parameter name"); err != nil {
 			return err
 		}
 		if err := checkRequestParameter(parameter.Name); err != nil {
@@ -104,8 +108,8 @@ func (c *HTTP) checkRequest(request *codec.Request, outputs []string) error {
 	return nil
 }
 
-func (c *HTTP) checkInput(input *codec.Input) error {
-	if err := checkName(input.Name, &c.limits, "a tensor name"); err != nil {
+func (l *Limits) checkInput(input *codec.Input) error {
+	if err := checkName(input.Name, l, "a tensor name"); err != nil {
 		return err
 	}
 	if err := input.Validate(); err != nil {

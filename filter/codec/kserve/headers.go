@@ -54,10 +54,15 @@ func contentLength(headers codec.Headers, body []byte) error {
 	return nil
 }
 
-// contentCoding returns the coding of a body: exactly one of Triton's names,
-// case-sensitive, on one line.
+// contentCoding returns the coding of a body.
 func contentCoding(headers codec.Headers) (codec.Coding, error) {
-	value, ok, err := single(headers, "content-encoding")
+	return coding(headers, "content-encoding")
+}
+
+// coding returns the coding that a header names: exactly one of Triton's names,
+// case-sensitive, on one line. Without the header it is Identity.
+func coding(headers codec.Headers, name string) (codec.Coding, error) {
+	value, ok, err := single(headers, name)
 	if err != nil || !ok {
 		return codec.Identity, err
 	}
@@ -65,7 +70,7 @@ func contentCoding(headers codec.Headers) (codec.Coding, error) {
 	case codec.Identity, codec.Gzip, codec.Deflate:
 		return coding, nil
 	}
-	return "", codec.Refuse(codec.EncodingUnsupported, "content-encoding must be gzip, deflate or identity")
+	return "", codec.Refuse(codec.EncodingUnsupported, "%s must be gzip, deflate or identity", name)
 }
 
 // acceptedCoding chooses the coding of the answer as Triton does: the one of
