@@ -109,6 +109,7 @@ var statuses = map[Reason]Status{
 	Reason(sanitize.TensorShape):           {bad, codes.InvalidArgument, "an input has the wrong shape", "See shape: of the input."},
 	Reason(sanitize.TensorRange):           {bad, codes.InvalidArgument, "a value is out of range", "See min: and max: of the input."},
 	Reason(sanitize.TensorNotFinite):       {bad, codes.InvalidArgument, "a value is not finite", "See not_finite: of the input."},
+	Reason(sanitize.TensorHoldsImage):      {bad, codes.InvalidArgument, "an input of numbers holds an image file", "Declare what the input carries; kind: opaque lets it through unseen."},
 	Reason(sanitize.KindNotSupported):      {http.StatusUnsupportedMediaType, codes.InvalidArgument, "this kind of content is not supported", "weir sanitize takes images and texts."},
 	Reason(sanitize.DeadlineExceeded):      {busy, codes.ResourceExhausted, "sanitising took too long", "limits.request_timeout."},
 	Reason(sanitize.Panicked):              {http.StatusInternalServerError, codes.Internal, "sanitising failed", "A fault of Weir's; the log has the stack."},

@@ -81,6 +81,7 @@ const (
 	TensorShape           Reason = "tensor_shape"
 	TensorRange           Reason = "tensor_range"
 	TensorNotFinite       Reason = "tensor_not_finite"
+	TensorHoldsImage      Reason = "tensor_holds_image" // a file where there should be numbers
 	KindNotSupported      Reason = "kind_not_supported" // neither an image nor a text
 	DeadlineExceeded      Reason = "sanitise_deadline"
 	Panicked              Reason = "sanitiser_panic"
@@ -91,7 +92,7 @@ func Reasons() []Reason {
 	return []Reason{ImageTooLarge, ImageTooManyPixels, ImageFormatNotAllowed, ImageFormatUnknown,
 		ImageMalformed, ImageTruncated, ImageTooManyFrames, ImageTooManySegments,
 		ImageUnsupported, TextInvalidUTF8, TextTooLong, TextBidiOverride,
-		TensorDataType, TensorShape, TensorRange, TensorNotFinite, KindNotSupported,
+		TensorDataType, TensorShape, TensorRange, TensorNotFinite, TensorHoldsImage, KindNotSupported,
 		DeadlineExceeded, Panicked}
 }
 

@@ -60,8 +60,12 @@ func (o TensorOptions) bounds() (lo, hi float64) {
 // are compared exactly, also above 2^53. With NotFiniteAllow, NaN and infinities
 // pass whatever the range is.
 //
-// Refusals are TensorDataType, TensorShape, TensorNotFinite and TensorRange; they
-// name the index of the first offending element, not its value.
+// Some models decode image files that come as UINT8 [N], or [B, N] with a file in
+// each row (NVIDIA DALI's fn.decoders.image). Declared as numbers they would get by
+// Image, so a row of such a tensor may not begin as an image file does.
+//
+// Refusals are TensorDataType, TensorShape, TensorHoldsImage, TensorNotFinite and
+// TensorRange; they name the index of the first offending element, not its value.
 func Tensor(t tensor.Tensor, o TensorOptions) (tensor.Tensor, Report, error) {
 	report := Report{Kind: "tensor", Format: t.DataType.String()}
 	if err := o.Validate(); err != nil {
@@ -84,6 +88,9 @@ func (o TensorOptions) check(t *tensor.Tensor) *Refusal {
 	if err := t.Validate(); err != nil {
 		return refuse(TensorShape, "%v", err)
 	}
+	if i := firstImage(t); i >= 0 {
+		return refuse(TensorHoldsImage, "element %d is the first of an image file", i)
+	}
 	lo, hi := o.bounds()
 	if t.DataType.Float() {
 		return checkFloats(t, lo, hi, o.NotFinite == NotFiniteAllow)
@@ -92,6 +99,21 @@ func (o TensorOptions) check(t *tensor.Tensor) *Refusal {
 		return refuse(TensorRange, "element %d is out of range", i)
 	}
 	return nil
+}
+
+// firstImage returns the index of the element of a valid tensor with which the
+// first image file begins; -1 if there is none.
+func firstImage(t *tensor.Tensor) int {
+	if t.DataType != tensor.Uint8 || len(t.Shape) < 1 || len(t.Shape) > 2 || len(t.Data) == 0 {
+		return -1
+	}
+	row := int(t.Shape[len(t.Shape)-1])
+	for i := 0; i < len(t.Data); i += row {
+		if SniffImage(t.Data[i:i+row]) != "" {
+			return i
+		}
+	}
+	return -1
 }
 
 func (o TensorOptions) matches(shape []int64) bool {
