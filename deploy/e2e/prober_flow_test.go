@@ -3,13 +3,17 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // wire is how a client sends a request.
@@ -41,7 +45,7 @@ const (
 	gotNothing = "nothing" // but an error of Envoy's
 	gotRefusal = "refusal" // of Weir's
 	gotWeirs   = "Weir's"  // what Weir made of it
-	gotHead    = "head"    // as it came, without the body
+	gotHead    = "head"    // as it came; of the body nothing, or what Weir made of it
 	gotWhole   = "whole"   // as it came
 )
 
@@ -49,13 +53,15 @@ const (
 // on, and a zero-width space into the text; so does the model server.
 type flow struct {
 	name              string
+	path              string // that Weir asks for
 	wires             []wire
 	body              bool   // it has one
 	refused           bool   // by its head
+	malformed         bool   // which Envoy answers by itself
 	request, response string // body modes that it needs
 	send              func(p *probe, address string)
-	// answered and forwarded report whether the client, and the model server, have
-	// what Weir makes of the other's.
+	// answered and forwarded report whether the client has the answer, and the model
+	// server the path and body, that Weir makes of the other's.
 	answered  func(p *probe) bool
 	forwarded func(p *probe, r received) bool
 }
@@ -78,13 +84,13 @@ func (p *probe) String() string {
 func (p *probe) text() string  { return "a\u200b" + strings.Repeat("x", p.wire.size) }
 func (p *probe) clean() string { return "a" + strings.Repeat("x", p.wire.size) }
 
-func flows() []flow { return []flow{unary(), health(), denied()} }
+func flows() []flow { return []flow{unary(), health(), denied(), malformed()} }
 
 // unary is a V2 inference over HTTP. The model server answers under Weir's id, in
 // binary and not sure; the client must get that under its own id, as JSON, flagged.
 func unary() flow {
 	return flow{
-		name: "unary", wires: anyWire(), body: true, request: "BUFFERED", response: "BUFFERED",
+		name: "unary", path: "/v2/models/probe/versions/1/infer", wires: anyWire(), body: true, request: "BUFFERED", response: "BUFFERED",
 		send: func(p *probe, address string) {
 			p.post(address, probeInfer, textRequest("client", p.text()))
 		},
@@ -94,8 +100,9 @@ func unary() flow {
 				p.reply.header.Get("x-weir-action") == "flag" && p.reply.header.Get("x-weir-reason") == "low_confidence"
 		},
 		forwarded: func(p *probe, r received) bool {
-			return decisionID.MatchString(r.id) && bytes.Equal(r.body, canonical(r.id, p.clean())) &&
-				r.RequestURI == "/v2/models/probe/versions/1/infer"
+			var head message
+			_ = json.NewDecoder(bytes.NewReader(r.body)).Decode(&head)
+			return decisionID.MatchString(head.ID) && bytes.Equal(r.body, canonical(head.ID, p.clean()))
 		},
 	}
 }
@@ -103,12 +110,12 @@ func unary() flow {
 // health is a request without a body, whose answer passes as it is.
 func health() flow {
 	return flow{
-		name: "health", wires: bothHTTP(),
+		name: "health", path: "/v2/health/live", wires: bothHTTP(),
 		send: func(p *probe, address string) { p.do(address, http.MethodGet, "/v2/health/live", nil) },
 		answered: func(p *probe) bool {
 			return p.reply.status == http.StatusOK
 		},
-		forwarded: func(p *probe, r received) bool { return r.RequestURI == "/v2/health/live" },
+		forwarded: func(p *probe, r received) bool { return len(r.body) == 0 },
 	}
 }
 
@@ -122,6 +129,31 @@ func denied() flow {
 		answered:  func(p *probe) bool { return false },
 		forwarded: func(p *probe, r received) bool { return false },
 	}
+}
+
+// malformed is a request that Envoy refuses by itself. The stream of ext_proc, if
+// there is one, begins with that answer.
+func malformed() flow {
+	return flow{
+		name: "malformed", wires: bothHTTP()[:1], malformed: true,
+		send: func(p *probe, address string) {
+			p.raw(address, "GET /v2/health/live#canary HTTP/1.1\r\nHost: h\r\n\r\n")
+		},
+		answered:  func(p *probe) bool { return false },
+		forwarded: func(p *probe, r received) bool { return false },
+	}
+}
+
+// raw sends bytes over HTTP/1.
+func (p *probe) raw(address, text string) {
+	var c net.Conn
+	if c, p.err = net.Dial("tcp4", address); p.err != nil {
+		return
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(c, text) // which Envoy may answer, and close, before it has it all
+	p.read(http.ReadResponse(bufio.NewReader(c), nil))
 }
 
 func (p *probe) post(address, path, body string) {
@@ -141,7 +173,10 @@ func (p *probe) do(address, method, path string, body io.Reader) {
 	request.Host = "canary.example"
 	request.Header.Set("X-Canary", "canary")
 	request.Header.Set("Traceparent", "00-"+p.trace+"-00f067aa0ba902b7-01")
-	response, err := newClient(p.wire.h2).Do(request)
+	p.read(newClient(p.wire.h2).Do(request))
+}
+
+func (p *probe) read(response *http.Response, err error) {
 	if err != nil {
 		p.err = err
 		return
@@ -178,11 +213,11 @@ func (p *probe) upstream() string {
 		return fmt.Sprintf("%d requests", len(p.sent))
 	}
 	r := p.sent[0]
-	raw := strings.Contains(fmt.Sprint(r.RequestURI, r.Host, r.Header), "canary") || bytes.Contains(r.body, []byte("\u200b"))
-	switch {
-	case !raw && p.flow.forwarded(p, r):
+	head := fmt.Sprint(r.RequestURI, r.Host, r.Header)
+	switch written := p.flow.forwarded(p, r); {
+	case written && r.RequestURI == p.flow.path && !strings.Contains(head, "canary"):
 		return gotWeirs
-	case len(r.body) == 0:
+	case written || len(r.body) == 0:
 		return gotHead
 	}
 	return gotWhole
