@@ -64,7 +64,13 @@ func (c *Config) codecs() (codec.Codecs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return codec.Codecs{codec.KServeHTTP: http}, nil
+	codecs := codec.Codecs{codec.KServeHTTP: http}
+	if c.Upstream.GRPC != "" {
+		if codecs[codec.KServeGRPC], err = kserve.NewGRPC(c.Limits.codec()); err != nil {
+			return nil, err
+		}
+	}
+	return codecs, nil
 }
 
 // derive makes a key of its own for each purpose out of one secret.
