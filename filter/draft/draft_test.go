@@ -119,9 +119,8 @@ func TestServersWithoutConfigurations(t *testing.T) {
 	mlserver := map[string]string{
 		"GET /v2":                   `{"name":"mlserver","version":"1.7.1","extensions":[]}`,
 		"POST /v2/repository/index": `[{"name":"iris","version":"v1","state":"READY","reason":""}]`,
-		"GET /v2/models/iris":       `{"name":"iris","versions":["v1"],"platform":"","inputs":[{"name":"features","datatype":"FP64","shape":[-1,4]}],"outputs":[{"name":"predict_proba","datatype":"FP64","shape":[-1,3]}]}`,
+		"GET /v2/models/iris":       `{"name":"iris","versions":["scikit-learn 1.4"],"platform":"","inputs":[{"name":"features","datatype":"FP64","shape":[-1,4]},{"name":"photo","datatype":"BYTES","shape":[-1,1]}],"outputs":[{"name":"predict_proba","datatype":"FP64","shape":[-1,3]}]}`,
 	}
-	mlserver["GET /v2/models/iris/versions/v1"] = mlserver["GET /v2/models/iris"]
 	for name, answers := range map[string]map[string]string{"kserve.yaml": kserve, "mlserver.yaml": mlserver} {
 		s, err := Read(t.Context(), fake(t, answers), "*")
 		if err != nil {

@@ -59,7 +59,7 @@ func Read(ctx context.Context, c *upstream.Client, glob string) (Server, error) 
 		if matches, err := path.Match(glob, l.Name); err != nil || !matches || i > 0 && list[i-1].Name == l.Name {
 			continue
 		}
-		m, err := readModel(ctx, c, l.Name)
+		m, err := s.readModel(ctx, c, l.Name)
 		if err != nil {
 			return Server{}, fmt.Errorf("model %q: %w", l.Name, err)
 		}
@@ -82,14 +82,20 @@ func (s Server) Exposed() bool {
 	return u.Hostname() != "localhost" && (err != nil || !ip.Unmap().IsLoopback())
 }
 
-// readModel reads what the server says of all versions of a model.
-func readModel(ctx context.Context, c *upstream.Client, name string) (Model, error) {
+// flat reports whether the server takes tensors in JSON only, as the servers do
+// that have none of Triton's extensions.
+func (s Server) flat() bool { return !slices.Contains(s.Extensions, "binary_tensor_data") }
+
+// readModel reads what the server says of all versions of a model. Of servers without
+// Triton's extensions there is one: KServe has no versions, and those in MLServer's
+// metadata are of the libraries that a model was trained with.
+func (s Server) readModel(ctx context.Context, c *upstream.Client, name string) (Model, error) {
 	m := Model{Name: name}
 	whole, err := c.Describe(ctx, name, "")
 	if err != nil {
 		return m.fail(err)
 	}
-	if len(whole.Versions) == 0 {
+	if len(whole.Versions) == 0 || s.flat() {
 		m.Versions = []Version{{Description: whole}}
 		return m, nil
 	}

@@ -26,16 +26,15 @@ const preface = `# Write for every "unconfirmed" what the input holds, then run 
 # shared memory, loading and unloading of models, and settings of trace and log.
 `
 
-// The dialects of a policy, and the extension that tells them apart.
+// The dialects of a policy.
 const (
-	triton          = "triton"
-	flatJSON        = "v2-json"
-	binaryExtension = "binary_tensor_data"
+	triton   = "triton"
+	flatJSON = "v2-json"
 )
 
 // Policy writes the draft of a policy. Equal servers give equal drafts.
 func (s Server) Policy() []byte {
-	w := &writer{}
+	w := &writer{flat: s.flat()}
 	w.line("# Drafted by weir init from %s at %s.", comment(strings.TrimSpace(s.Name+" "+s.Version)), comment(s.HTTP))
 	w.text.WriteString(preface)
 	w.upstream(s)
@@ -60,10 +59,10 @@ func (s Server) Policy() []byte {
 // upstream writes where the server is and which form of requests it takes.
 func (w *writer) upstream(s Server) {
 	w.line("\nupstream:")
-	if slices.Contains(s.Extensions, binaryExtension) {
-		w.line("  dialect: %s", triton)
-	} else {
+	if w.flat {
 		w.line("  dialect: %s  # the server does not say that it takes binary tensors", flatJSON)
+	} else {
+		w.line("  dialect: %s", triton)
 	}
 	exposed := ""
 	if s.Exposed() {
@@ -90,7 +89,10 @@ func (s Server) Problems() (lines []string) {
 	return lines
 }
 
-type writer struct{ text bytes.Buffer }
+type writer struct {
+	text bytes.Buffer
+	flat bool // the server takes tensors in JSON only
+}
 
 func (w *writer) line(format string, args ...any) {
 	fmt.Fprintf(&w.text, format+"\n", args...)
@@ -188,6 +190,9 @@ func (w *writer) input(in codec.Spec, v Version) {
 		text += ", optional"
 	}
 	all := kinds(in.DataType)
+	if i := slices.Index(all, "image"); i >= 0 && w.flat {
+		all[i] = "image with encoding: base64"
+	}
 	text += ": " + strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
 	if guess := inputKind(in); guess != "" {
 		text += "; by its name " + guess
