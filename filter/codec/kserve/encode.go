@@ -20,6 +20,11 @@ func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 	if err := c.checkRequest(request, outputs); err != nil {
 		return nil, err
 	}
+	for _, p := range request.Parameters {
+		if err := checkCustom(p); err != nil {
+			return nil, err
+		}
+	}
 	w := make([]byte, 0, 512)
 	w = append(w, '{')
 	if request.ID != "" {
@@ -101,7 +106,7 @@ func (l *Limits) checkRequest(request *codec.Request, outputs []string) error {
 		if err := checkName(parameter.Name, l, "a parameter name"); err != nil {
 			return err
 		}
-		if err := checkRequestParameter(parameter.Name); err != nil {
+		if err := checkParameter(parameter); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,9 @@ func FuzzDecodeRequest(f *testing.F) {
 			names = append(names, output.Name)
 		}
 		m, err := c.EncodeRequest(request, names)
+		if err != nil && reasonOf(t, err) == "number_out_of_range" { // a parameter beyond INT64, which would be a float
+			return
+		}
 		if err != nil {
 			t.Fatalf("decoded but not encoded: %v", err)
 		}

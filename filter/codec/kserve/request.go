@@ -109,13 +109,17 @@ func (p *parser) id() (string, error) {
 // form of the answer are consumed; the prefixes that Triton or its extensions
 // act on, but that are no parameters of an inference, are refused.
 func (p *parser) requestParameters(binary *bool) ([]codec.Parameter, error) {
-	return p.parameters(func(key string) (consumed bool, err error) {
+	list, err := p.parameters(func(key string) (consumed bool, err error) {
 		if key == "binary_data_output" {
 			*binary, err = p.flag(key)
 			return true, err
 		}
 		return false, checkRequestParameter(key)
 	})
+	for i := 0; err == nil && i < len(list); i++ {
+		err = checkParameter(list[i])
+	}
+	return list, err
 }
 
 func (p *parser) inputs() (inputs []part, err error) {
