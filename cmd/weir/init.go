@@ -36,7 +36,7 @@ Exit code 0: drafted; 2: no answer, or a file cannot be written; 3: no model to 
 	}
 	d := drafting{}
 	server := requiredFlag(c, "upstream", "`URL` of the model server's HTTP endpoint")
-	grpc := textFlag(c, "grpc", "`HOST:PORT` of its gRPC endpoint (default: that of the configuration)")
+	grpc := textFlag(c, "grpc", "`HOST:PORT` of its gRPC endpoint (default: none, gRPC stays closed)")
 	glob := textFlag(c, "model", "`GLOB` of the models (default: all)")
 	out := textFlag(c, "out", "`FILE` to write, - for standard output (default -)")
 	c.Flags().BoolVar(&d.force, "force", false, "write over a file that exists")

@@ -106,6 +106,10 @@ func TestTriton(t *testing.T) {
 	}
 	s.HTTP, s.GRPC = "http://127.0.0.1:8000", "127.0.0.1:8001"
 	golden(t, "triton.yaml", s.Policy())
+	s.GRPC = ""
+	if text := string(s.Policy()); !strings.Contains(text, "\n  grpc: \"\"  # closed") {
+		t.Errorf("an endpoint that nobody named: %s", text)
+	}
 }
 
 // The answers are those of kserve 0.21.0, which names neither versions nor tensors

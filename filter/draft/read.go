@@ -22,7 +22,7 @@ import (
 type Server struct {
 	upstream.Server
 	HTTP   string // URL of its HTTP endpoint
-	GRPC   string // host:port of its gRPC endpoint, "" for the default
+	GRPC   string // host:port of its gRPC endpoint, "" for none
 	Models []Model
 }
 

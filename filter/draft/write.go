@@ -69,10 +69,13 @@ func (w *writer) upstream(s Server) {
 		exposed = "  # not on loopback: clients that reach it pass Weir by"
 	}
 	w.line("  http: %s%s", value(s.HTTP), exposed)
-	if s.GRPC != "" {
+	switch {
+	case w.flat:
+		w.line("  # gRPC is closed with this dialect")
+	case s.GRPC == "":
+		w.line(`  grpc: ""  # closed; the host:port of the server's gRPC endpoint opens it`)
+	default:
 		w.line("  grpc: %s", value(s.GRPC))
-	} else {
-		w.line(`  # grpc: "127.0.0.1:8001"  # is the default`)
 	}
 }
 
