@@ -85,14 +85,14 @@ func (o Options) bufferLimit() int64 { return max(o.MaxBodyBytes, o.MaxResponseB
 // messageTimeout is Envoy's timer for one message, of which Weir's own is 70 %.
 func (o Options) messageTimeout() time.Duration { return o.PhaseTimeout * 10 / 7 }
 
-// routeTimeout is the time from the end of a request to the end of its answer. Four
-// messages may each take a phase; the rest is the model server's.
-func (o Options) routeTimeout() time.Duration { return 4*o.messageTimeout() + o.UpstreamTimeout }
+// answerTimeout is the time from the end of a request to its answer. Four messages
+// may each take a phase; the rest is the model server's.
+func (o Options) answerTimeout() time.Duration { return 4*o.messageTimeout() + o.UpstreamTimeout }
 
 // exchangeTimeout is the time of a whole exchange: the body of a request comes after
 // Weir has judged its head.
 func (o Options) exchangeTimeout() time.Duration {
-	return o.messageTimeout() + o.BodyTimeout + o.routeTimeout()
+	return o.messageTimeout() + o.BodyTimeout + o.answerTimeout()
 }
 
 // Bootstrap writes the bootstrap as YAML with comments.
@@ -123,9 +123,7 @@ func Bootstrap(o Options) ([]byte, error) {
 		"UpstreamWindowBytes":     upstreamWindow,
 		"UpstreamConnectionBytes": min(max(int64(o.MaxStreams)*upstreamWindow, minConnectionWindow), maxWindow),
 		"MessageTimeout":          seconds(o.messageTimeout()),
-		"RouteTimeout":            seconds(o.routeTimeout()),
-		"IdleTimeout":             seconds(o.routeTimeout() + time.Second),
-		"StreamIdleTimeout":       seconds(o.StreamIdleTimeout),
+		"IdleTimeout":             seconds(o.answerTimeout()),
 		"AccessLog":               strconv.Quote(cmp.Or(o.AccessLog, "/dev/stdout")),
 	})
 	return out.Bytes(), err

@@ -60,7 +60,7 @@ func TestLimitsAgree(t *testing.T) {
 		"per_connection_buffer_limit_bytes: 67174400", // the larger body and 64 KiB
 		"request_timeout: 0s",                         // streams last
 		"message_timeout: 10s",                        // Weir's 7 s are 70 % of it
-		"timeout: 100s",                               // four messages and the model server
+		"idle_timeout: 100s",                          // four messages and the model server
 		"{max_stream_duration: 140s}",                 // and before them the head's 10 s and the body's 30 s
 		"disallow_is_error: true",
 		"idle_timeout: 60s", // silent connections do not use up those that there may be

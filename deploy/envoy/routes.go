@@ -82,6 +82,7 @@ type route struct {
 	Server       server
 	RequestBody  string // body modes
 	ResponseBody string
+	IdleTimeout  string
 	MaxDuration  string // RouteAction.MaxStreamDuration; "": none
 }
 
@@ -90,24 +91,24 @@ func (r route) Streams() bool { return r.ResponseBody == duplex }
 
 // routes are the routes to the endpoints that there are, in Envoy's order.
 func (o Options) routes(servers []server) (all []route) {
-	whole := seconds(o.exchangeTimeout())
+	stream, answer, whole := seconds(o.StreamIdleTimeout), seconds(o.answerTimeout()), seconds(o.exchangeTimeout())
 	for _, s := range servers {
 		switch s.Name {
 		case "model-server-grpc":
 			unary := "{max_stream_duration: " + whole + ", grpc_timeout_header_max: " + whole + "}"
 			all = append(all,
-				// A stream ends when its client wants it to, as the model server is told, too.
-				route{"{path: /inference.GRPCInferenceService/ModelStreamInfer}", s, duplex, duplex, "{grpc_timeout_header_max: 0s}"},
-				route{"{prefix: /inference.GRPCInferenceService/}", s, buffered, buffered, unary},
-				route{"{prefix: /grpc.health.v1.Health/}", s, buffered, buffered, unary})
+				// The client's deadline is Envoy's and the model server's.
+				route{"{path: /inference.GRPCInferenceService/ModelStreamInfer}", s, duplex, duplex, stream, "{grpc_timeout_header_max: 0s}"},
+				route{"{prefix: /inference.GRPCInferenceService/}", s, buffered, buffered, answer, unary},
+				route{"{prefix: /grpc.health.v1.Health/}", s, buffered, buffered, answer, unary})
 		case "openai":
 			all = append(all,
-				route{"{prefix: /v1/}", s, buffered, duplex, ""},
-				route{"{prefix: /openai/}", s, buffered, duplex, ""})
+				route{"{prefix: /v1/}", s, buffered, duplex, stream, ""},
+				route{"{prefix: /openai/}", s, buffered, duplex, stream, ""})
 		}
 	}
 	http := servers[0]
 	return append(all,
-		route{`{safe_regex: {regex: "/v2/models/[^/]+(/versions/[^/]+)?/generate_stream"}}`, http, buffered, duplex, ""},
-		route{"{prefix: /}", http, buffered, buffered, "{max_stream_duration: " + whole + "}"})
+		route{`{safe_regex: {regex: "/v2/models/[^/]+(/versions/[^/]+)?/generate_stream"}}`, http, buffered, duplex, stream, ""},
+		route{"{prefix: /}", http, buffered, buffered, answer, "{max_stream_duration: " + whole + "}"})
 }
