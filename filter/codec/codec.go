@@ -92,7 +92,7 @@ type Request struct {
 	// Signature is that of the model; BindRequest sets it.
 	Signature *Signature
 	// Extra is what the codec keeps of the message beside the typed parts. It is
-	// nobody else's to read, and immutable once DecodeRequest has returned.
+	// nobody else's to read, and immutable once BindRequest has returned.
 	Extra any
 }
 

@@ -15,6 +15,9 @@ import (
 // each JSON or binary, in the coding it accepts. Outputs that were not asked for
 // are left out; one that was asked for but is missing is ResponseMalformed.
 func (c *HTTP) EncodeResponse(request *codec.Request, response *codec.Response) (*codec.Message, error) {
+	if generates(request.Operation) {
+		return c.encodeGenerated(request, response)
+	}
 	chosen, err := choose(request, response)
 	if err != nil {
 		return nil, err

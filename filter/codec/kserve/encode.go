@@ -14,8 +14,9 @@ import (
 // EncodeRequest writes the canonical form of a request: a JSON header with a
 // fixed order of keys, then every input binary, in order, with its size said.
 // It asks for the named outputs in binary form, for all of them if outputs is
-// empty. A request that no DecodeRequest returns, or whose tensors a sanitiser has
-// made larger than a body may be, is refused.
+// empty. A generate request is JSON, and for all outputs. A request that no
+// DecodeRequest returns, or whose tensors a sanitiser has made larger than a body may
+// be, is refused.
 func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.Message, error) {
 	if err := c.checkRequest(request, outputs); err != nil {
 		return nil, err
@@ -24,6 +25,9 @@ func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 		if err := checkCustom(p); err != nil {
 			return nil, err
 		}
+	}
+	if generates(request.Operation) {
+		return c.encodeGenerate(request)
 	}
 	w := make([]byte, 0, 512)
 	w = append(w, '{')
@@ -175,31 +179,37 @@ func appendShape(w []byte, shape []int64) []byte {
 }
 
 // appendParameters writes the members of a parameters object.
-func appendParameters(w []byte, list []codec.Parameter) ([]byte, error) {
+func appendParameters(w []byte, list []codec.Parameter) (_ []byte, err error) {
 	for i, parameter := range list {
 		w = append(appendString(appendComma(w, i), parameter.Name), ':')
-		switch value := parameter.Value.(type) {
-		case string:
-			if !utf8.ValidString(value) || strings.IndexByte(value, 0) >= 0 {
-				return nil, codec.Refuse(codec.ParameterInvalid, "a parameter is not text")
-			}
-			w = appendString(w, value)
-		case bool:
-			w = strconv.AppendBool(w, value)
-		case int64:
-			w = strconv.AppendInt(w, value, 10)
-		case uint64:
-			w = strconv.AppendUint(w, value, 10)
-		case float64:
-			if math.IsNaN(value) || math.IsInf(value, 0) {
-				return nil, codec.Refuse(codec.ParameterInvalid, "a parameter is not a finite number")
-			}
-			w = appendFloat(w, value)
-		default:
-			return nil, codec.Refuse(codec.ParameterInvalid, "a parameter has the Go type %T", value)
+		if w, err = appendValue(w, parameter.Value); err != nil {
+			return nil, err
 		}
 	}
 	return w, nil
+}
+
+// appendValue writes the value of a parameter.
+func appendValue(w []byte, value any) ([]byte, error) {
+	switch value := value.(type) {
+	case string:
+		if !utf8.ValidString(value) || strings.IndexByte(value, 0) >= 0 {
+			return nil, codec.Refuse(codec.ParameterInvalid, "a parameter is not text")
+		}
+		return appendString(w, value), nil
+	case bool:
+		return strconv.AppendBool(w, value), nil
+	case int64:
+		return strconv.AppendInt(w, value, 10), nil
+	case uint64:
+		return strconv.AppendUint(w, value, 10), nil
+	case float64:
+		if math.IsNaN(value) || math.IsInf(value, 0) {
+			return nil, codec.Refuse(codec.ParameterInvalid, "a parameter is not a finite number")
+		}
+		return appendFloat(w, value), nil
+	}
+	return nil, codec.Refuse(codec.ParameterInvalid, "a parameter has the Go type %T", value)
 }
 
 // appendString writes a JSON string byte for byte as RapidJSON's Writer does:

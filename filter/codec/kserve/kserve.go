@@ -26,6 +26,24 @@ import (
 
 // HTTP implements codec.Codec for the protocol over HTTP in Triton's dialect. It is
 // safe for concurrent use.
+//
+// # Numbers that JSON cannot say
+//
+// NaN and infinities are refused in the JSON of a request, where Triton would take
+// tokens for them; in binary form they are for the rules of the input to judge. In
+// the JSON of an answer they are what Triton and its clients make of them, the
+// tokens NaN, Infinity and -Infinity, which RFC 8259 does not know: a client that
+// reads by it asks for binary data. FP16 and BF16 have no JSON form either way.
+//
+// # Generate
+//
+// The model server gets JSON here too, for it knows no other form of the generate
+// extension, and answers in JSON that says neither datatypes nor shapes. They are
+// those of the signature; a shape of several dimensions of any size gives all
+// elements to the innermost, as Triton does with a request. RapidJSON, as Triton
+// uses it, reads every FP32 that Weir writes exactly, an FP64 to within three units
+// in the last place (measured), as it would read the client's own digits. Triton
+// repeats the id of a request in every answer but an error.
 type HTTP struct {
 	limits Limits
 	read   map[tensor.DataType]element // what reads the elements of a datatype in JSON
@@ -48,10 +66,17 @@ func (c *HTTP) MaxTensorBytes() int { return c.limits.MaxBodyBytes }
 // Path returns the canonical path of an inference; an empty version leaves the
 // choice to the model server.
 func (c *HTTP) Path(request *codec.Request) string {
-	if request.Version == "" {
-		return "/v2/models/" + request.Model + "/infer"
+	path := "/v2/models/" + request.Model
+	if request.Version != "" {
+		path += "/versions/" + request.Version
 	}
-	return "/v2/models/" + request.Model + "/versions/" + request.Version + "/infer"
+	switch request.Operation {
+	case codec.Generate:
+		return path + "/generate"
+	case codec.GenerateStream:
+		return path + "/generate_stream"
+	}
+	return path + "/infer"
 }
 
 // DecodeHead has nothing to say: DecodeRequest judges the headers with the body.

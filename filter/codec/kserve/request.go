@@ -5,36 +5,52 @@ import (
 )
 
 // DecodeRequest parses an inference request strictly. Binary tensors are views
-// into body, or into what it inflates to.
+// into body, or into what it inflates to. The inputs of a generate request, and the
+// name of that of a raw binary one, wait for BindRequest.
 func (c *HTTP) DecodeRequest(route codec.Route, headers codec.Headers, body []byte) (*codec.Request, error) {
-	if route.Operation != codec.Infer || route.Protocol != codec.KServeHTTP {
+	if route.Protocol != codec.KServeHTTP {
 		return nil, codec.Refuse(codec.RouteDenied, "not an inference over HTTP")
 	}
 	body, jsonBytes, err := c.requestBody(headers, body)
 	if err != nil {
 		return nil, err
 	}
-	request := &codec.Request{Operation: route.Operation, Model: route.Model, Version: route.Version, Accept: acceptedCoding(headers)}
-	if jsonBytes == 0 {
+	request := &codec.Request{Operation: route.Operation, Model: route.Model, Version: route.Version,
+		Accept: acceptedCoding(headers), Stream: route.Operation == codec.GenerateStream}
+	switch {
+	case generates(route.Operation):
+		err = c.decodeGenerate(request, headers, body)
+	case route.Operation != codec.Infer:
+		err = codec.Refuse(codec.RouteDenied, "not an inference over HTTP")
+	case jsonBytes == 0:
 		decodeRaw(request, body)
-		return request, nil
+	default:
+		err = c.decodeInfer(request, body, jsonBytes)
 	}
-	p := c.parser(body[:jsonBytes], c.limits.MaxBodyBytes)
-	inputs, err := p.request(request)
 	if err != nil {
 		return nil, err
 	}
+	return request, nil
+}
+
+// decodeInfer reads a body of which the first jsonBytes are JSON.
+func (c *HTTP) decodeInfer(request *codec.Request, body []byte, jsonBytes int) error {
+	p := c.parser(body[:jsonBytes], c.limits.MaxBodyBytes)
+	inputs, err := p.request(request)
+	if err != nil {
+		return err
+	}
 	if err := p.end(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := attach(inputs, body[jsonBytes:]); err != nil {
-		return nil, err
+		return err
 	}
 	request.Inputs = make([]codec.Input, len(inputs))
 	for i := range inputs {
 		request.Inputs[i].Tensor = inputs[i].Tensor
 	}
-	return request, nil
+	return nil
 }
 
 // requestBody checks what the headers say about the body and returns it without

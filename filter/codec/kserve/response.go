@@ -14,7 +14,7 @@ func (c *HTTP) DecodeResponse(request *codec.Request, headers codec.Headers, bod
 	if len(body) > c.limits.MaxResponseBytes {
 		return nil, codec.Refuse(codec.ResponseTooLarge, "the answer has more than %d bytes", c.limits.MaxResponseBytes)
 	}
-	response, err := c.decodeResponse(headers, body)
+	response, err := c.decodeResponse(request, headers, body)
 	if err != nil {
 		return nil, malformedResponse(err)
 	}
@@ -37,13 +37,12 @@ func malformedResponse(err error) error {
 	return codec.Refuse(reason, "the model server's answer: %s", refusal.Detail)
 }
 
-func (c *HTTP) decodeResponse(headers codec.Headers, body []byte) (*codec.Response, error) {
-	if err := contentLength(headers, body); err != nil {
+func (c *HTTP) decodeResponse(request *codec.Request, headers codec.Headers, body []byte) (*codec.Response, error) {
+	if err := identityBody(headers, body); err != nil {
 		return nil, err
 	}
-	coding, err := contentCoding(headers)
-	if err != nil || coding != codec.Identity {
-		return nil, codec.Refuse(codec.EncodingUnsupported, "it has a content coding that was not asked for")
+	if request != nil && generates(request.Operation) {
+		return c.decodeGenerated(request, body)
 	}
 	jsonBytes, ok, err := length(headers, headerLengthName, len(body))
 	if err != nil {
@@ -68,6 +67,18 @@ func (c *HTTP) decodeResponse(headers codec.Headers, body []byte) (*codec.Respon
 		response.Outputs = append(response.Outputs, outputs[i].Tensor)
 	}
 	return response, nil
+}
+
+// identityBody checks that a body is whole and has no content coding.
+func identityBody(headers codec.Headers, body []byte) error {
+	if err := contentLength(headers, body); err != nil {
+		return err
+	}
+	coding, err := contentCoding(headers)
+	if err != nil || coding != codec.Identity {
+		return codec.Refuse(codec.EncodingUnsupported, "it has a content coding that was not asked for")
+	}
+	return nil
 }
 
 // response reads the JSON of a response, into r all but the outputs.
