@@ -6,6 +6,7 @@ import (
 
 	"weir/filter/codec"
 	"weir/filter/codec/frame"
+	"weir/sanitize/tensor"
 )
 
 var (
@@ -161,8 +162,8 @@ func (r *responseReader) attach(i int) error {
 	return nil
 }
 
-// EncodeResponse writes an answer with the outputs that the client named in its
-// order, or all in the model server's. In a stream, an answer says whether it is the
+// EncodeResponse writes an answer with the outputs that the client named, or all, in
+// the model server's order, as Triton does over gRPC. In a stream, an answer says whether it is the
 // last, as all of Triton's do; one that has nothing else to say is left out, unless
 // the client asked for it.
 func (c *GRPC) EncodeResponse(request *codec.Request, response *codec.Response) (*codec.Message, error) {
@@ -176,12 +177,19 @@ func (c *GRPC) EncodeResponse(request *codec.Request, response *codec.Response) 
 		if chosen, err = choose(request, response); err != nil {
 			return nil, err
 		}
+		slices.SortStableFunc(chosen, func(a, b chosenOutput) int {
+			return position(response.Outputs, a.Name) - position(response.Outputs, b.Name)
+		})
 	}
 	body, err := c.appendResponse(response, chosen, stream)
 	if err != nil {
 		return nil, err
 	}
 	return &codec.Message{Body: body, Headers: codec.Headers{{Name: "content-type", Value: grpcType}}}, nil
+}
+
+func position(list []tensor.Tensor, name string) int {
+	return slices.IndexFunc(list, func(t tensor.Tensor) bool { return t.Name == name })
 }
 
 // EncodeError writes an error as a message of a stream of answers, in the way of
