@@ -96,17 +96,23 @@ func (s *Signature) MatchRequest(r *Request) error {
 			return Refuse(SignatureMismatch, "batch size %d is not within 1 and %d", batch, s.MaxBatchSize)
 		}
 	}
-	return s.matchOutputs(r.Outputs)
+	return s.matchOutputs(r)
 }
 
-func (s *Signature) matchOutputs(outputs []Output) error {
-	for _, out := range outputs {
+// matchOutputs checks what the client asks for. Triton 2.51 ends in a signal when it
+// is to make classes of strings, or of an output without elements, which an input
+// without elements may lead to.
+func (s *Signature) matchOutputs(r *Request) error {
+	empty := slices.ContainsFunc(r.Inputs, func(in Input) bool { return slices.Contains(in.Shape, 0) })
+	for _, out := range r.Outputs {
 		spec := s.Output(out.Name)
-		if spec == nil {
+		switch {
+		case spec == nil:
 			return Refuse(SignatureMismatch, "the model has no output %q", out.Name)
-		}
-		if out.Classes > 0 && !classifies(spec.DataType) {
+		case out.Classes > 0 && !classifies(spec.DataType):
 			return Refuse(SignatureMismatch, "output %q is %s, which has no classes", out.Name, spec.DataType)
+		case out.Classes > 0 && empty:
+			return Refuse(SignatureMismatch, "an input has no elements, so that output %q may have no classes", out.Name)
 		}
 	}
 	return nil

@@ -50,12 +50,16 @@ func TestClasses(t *testing.T) {
 	for _, d := range []tensor.DataType{tensor.Bool, tensor.FP16, tensor.BF16, tensor.Bytes} {
 		s := spec()
 		s.Outputs[0].DataType = d
-		if err := s.matchOutputs([]Output{{Name: "X", Classes: 1}}); err == nil {
+		if err := s.matchOutputs(&Request{Outputs: []Output{{Name: "X", Classes: 1}}}); err == nil {
 			t.Errorf("classes of %s", d)
 		}
-		if err := s.matchOutputs([]Output{{Name: "X"}}); err != nil {
+		if err := s.matchOutputs(&Request{Outputs: []Output{{Name: "X"}}}); err != nil {
 			t.Errorf("%s: %v", d, err)
 		}
+	}
+	nothing := &Request{Inputs: []Input{input("A", tensor.FP32, 1, 0)}, Outputs: []Output{{Name: "X", Classes: 1}}}
+	if err := spec().matchOutputs(nothing); err == nil {
+		t.Error("classes of what may have no elements")
 	}
 }
 

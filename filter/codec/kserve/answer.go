@@ -154,7 +154,7 @@ func (c *HTTP) appendData(w []byte, t *tensor.Tensor) ([]byte, error) {
 	}
 	write := c.write[t.DataType]
 	if write == nil {
-		return nil, codec.Refuse(codec.FeatureNotEnabled, "output %q is %s, which has no JSON form: ask for binary data", t.Name, t.DataType)
+		return nil, noJSON(t.Name, t.DataType)
 	}
 	size := t.DataType.Size()
 	for i := 0; i < len(t.Data); i += size {

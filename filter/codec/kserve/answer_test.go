@@ -124,7 +124,7 @@ func TestEncodeResponseRefuses(t *testing.T) {
 		expect   string
 	}{
 		{"missing output", answerOf(), []codec.Output{{Name: "Q"}}, "response_malformed"},
-		{"FP16 as JSON", answerOf(), []codec.Output{{Name: "H"}}, "feature_not_enabled"},
+		{"FP16 as JSON", answerOf(), []codec.Output{{Name: "H"}}, "datatype_invalid"},
 		{"FP16 as binary", answerOf(), []codec.Output{{Name: "H", Binary: true}}, "ok"},
 		{"BYTES that are not text", answerOf(), []codec.Output{{Name: "X"}}, "response_malformed"},
 		{"data against shape", bad, []codec.Output{{Name: "F", Binary: true}}, "response_malformed"},
