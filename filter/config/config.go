@@ -49,8 +49,12 @@ type Config struct {
 // Upstream is the model server, as Weir itself calls it to learn the signatures
 // of models. The traffic of clients goes there through Envoy.
 type Upstream struct {
-	// Dialect is the form in which the server gets requests; triton is KServe V2
-	// with binary tensors. Default: triton.
+	// Dialect is the form in which the server gets requests, whatever form clients
+	// choose: triton is KServe V2 with Triton's extensions, such as binary tensors;
+	// v2-json is KServe V2 over HTTP with tensors in the JSON, for MLServer and KServe's
+	// Python server. Those must describe their inputs and outputs in their metadata, and
+	// give clients the server's own choice of a model's version unless the rules of the
+	// model name versions. Default: triton.
 	Dialect Dialect `yaml:"dialect" reload:"restart"`
 	// HTTP is the URL of the server's HTTP endpoint: scheme, host and port.
 	// Default: http://127.0.0.1:8000.

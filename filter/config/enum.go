@@ -24,10 +24,13 @@ func (Mode) names() []string { return list(Enforce, Shadow, Off) }
 // Dialect is the form in which the model server gets requests.
 type Dialect string
 
-// Triton is KServe V2 with the binary tensor data extension.
-const Triton Dialect = "triton"
+// The dialects.
+const (
+	Triton Dialect = "triton"  // KServe V2 with Triton's extensions
+	V2JSON Dialect = "v2-json" // KServe V2 as it is defined, tensors in the JSON
+)
 
-func (Dialect) names() []string { return list(Triton) }
+func (Dialect) names() []string { return list(Triton, V2JSON) }
 
 // Endpoint is one that is closed unless the file opens it.
 type Endpoint string
@@ -113,6 +116,17 @@ const (
 )
 
 func (Orientation) names() []string { return list(Keep, Drop) }
+
+// Encoding is how an image stands in an element of a BYTES tensor.
+type Encoding string
+
+// The encodings of images.
+const (
+	Raw    Encoding = "raw"    // the bytes of the file
+	Base64 Encoding = "base64" // their base64, as text
+)
+
+func (Encoding) names() []string { return list(Raw, Base64) }
 
 // Datatype is a datatype of the KServe V2 protocol.
 type Datatype string

@@ -42,6 +42,10 @@ type Input struct {
 	// Orientation of an image: keep the mark in canonical form, or drop it. The
 	// pixels are not turned. Default: keep.
 	Orientation Orientation `yaml:"orientation,omitempty"`
+	// Encoding of an image: raw (the bytes of its file) or base64 (as text, of which
+	// only the canonical form is let through: RFC 4648 §4 with padding, no line breaks).
+	// A server with dialect v2-json takes base64 only. Default: raw.
+	Encoding Encoding `yaml:"encoding,omitempty"`
 	// MaxBytes is the size of one image or text, at most the limit of the file.
 	// Default: limits.max_image_bytes or limits.max_text_bytes.
 	MaxBytes Bytes `yaml:"max_bytes,omitempty"`
@@ -160,6 +164,9 @@ func (in *Input) complete(limits *Limits) {
 		}
 		if in.Orientation == "" {
 			in.Orientation = Keep
+		}
+		if in.Encoding == "" {
+			in.Encoding = Raw
 		}
 	case Text:
 		if in.Profile == "" {

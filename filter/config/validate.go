@@ -132,6 +132,9 @@ func (v *validator) upstream() {
 			v.warn(path, "the model server is not on a loopback address: clients that reach it pass Weir by")
 		}
 	}
+	if u.Dialect == V2JSON && len(v.c.Endpoints) > 0 {
+		v.warn("endpoints", "servers with upstream.dialect %s have none of these endpoints in a form that clients can reach", V2JSON)
+	}
 	if u.Timeout <= 0 {
 		v.fail("upstream.timeout", "must be above 0")
 	}

@@ -76,7 +76,7 @@ func (v *validator) name(path, name string) {
 
 // optionsOf lists the keys that an input of a kind may have beside kind.
 var optionsOf = map[InputKind][]string{
-	Image:  {"profile", "formats", "orientation", "max_bytes"},
+	Image:  {"profile", "formats", "orientation", "encoding", "max_bytes"},
 	Text:   {"profile", "max_bytes"},
 	Tensor: {"datatype", "shape", "min", "max", "not_finite"},
 	Opaque: {},
@@ -114,6 +114,9 @@ func (v *validator) image(in Input, path string) {
 	v.maxBytes(in, path, v.c.Limits.MaxImageBytes, "limits.max_image_bytes")
 	if in.Profile == Standard && v.c.Keys.SanitizeFile == "" {
 		v.warn(path+".profile", "no keys.sanitize_file: the key of this profile is random at each start, and differs between replicas")
+	}
+	if in.Encoding == Raw && v.c.Upstream.Dialect == V2JSON {
+		v.fail(path+".encoding", "must be base64: JSON, which upstream.dialect %s sends, holds no bytes", V2JSON)
 	}
 	for i, f := range in.Formats {
 		if slices.Index(in.Formats, f) < i {

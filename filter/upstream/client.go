@@ -101,10 +101,18 @@ func (c *Client) Models(ctx context.Context, glob string) ([]string, error) {
 	return names, nil
 }
 
+// call sends a request, by POST with an empty JSON object, which MLServer insists on.
 func (c *Client) call(ctx context.Context, method, at string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, c.base+at, nil)
+	var object io.Reader
+	if method == http.MethodPost {
+		object = strings.NewReader("{}")
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+at, object)
 	if err != nil {
 		return nil, err
+	}
+	if object != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
