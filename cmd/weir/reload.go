@@ -117,7 +117,7 @@ func (r *reloader) use(cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("drift: %w", err)
 	}
-	client := upstream.NewClient(cfg.Upstream.HTTP, cfg.Upstream.Timeout.Std())
+	client := cfg.Upstream.Client()
 	next := &inUse{config: cfg, registry: upstream.NewRegistry(client, built.Policy, d.log)}
 
 	// From here on nothing can fail.
@@ -138,7 +138,7 @@ func (r *reloader) use(cfg *config.Config) error {
 
 // runRegistry reads signatures in the background until the returned function is
 // called, which returns when that has ended.
-func runRegistry(registry *upstream.Registry, client *upstream.Client) (stop func()) {
+func runRegistry(registry *upstream.Registry, client upstream.SourceCloser) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

@@ -11,6 +11,7 @@ import (
 	"weir/filter/codec"
 	"weir/filter/codec/kserve"
 	"weir/filter/policy"
+	"weir/filter/upstream"
 	"weir/monitor"
 	"weir/monitor/baseline"
 	"weir/sanitize"
@@ -60,17 +61,25 @@ func (c *Config) Build(secret []byte) (*Built, error) {
 
 // codecs are those of the protocols that the model server is said to speak.
 func (c *Config) codecs() (codec.Codecs, error) {
-	http, err := kserve.NewHTTP(c.Limits.codec())
-	if err != nil {
-		return nil, err
+	codecs := codec.Codecs{}
+	var err error
+	if c.Upstream.Dialect == V2JSON {
+		codecs[codec.KServeHTTP], err = kserve.NewJSON(c.Limits.codec())
+	} else {
+		codecs[codec.KServeHTTP], err = kserve.NewHTTP(c.Limits.codec())
 	}
-	codecs := codec.Codecs{codec.KServeHTTP: http}
-	if c.Upstream.GRPC != "" {
-		if codecs[codec.KServeGRPC], err = kserve.NewGRPC(c.Limits.codec()); err != nil {
-			return nil, err
-		}
+	if err == nil && c.Upstream.Dialect == Triton && c.Upstream.GRPC != "" {
+		codecs[codec.KServeGRPC], err = kserve.NewGRPC(c.Limits.codec())
 	}
-	return codecs, nil
+	return codecs, err
+}
+
+// Client returns a client of the model server.
+func (u Upstream) Client() upstream.SourceCloser {
+	if u.Dialect == V2JSON {
+		return upstream.NewJSON(u.HTTP, u.Timeout.Std())
+	}
+	return upstream.NewClient(u.HTTP, u.Timeout.Std())
 }
 
 // derive makes a key of its own for each purpose out of one secret.
@@ -151,7 +160,7 @@ func (v *compiler) input(at string, in *Input) policy.Input {
 		o := sanitize.ImageOptions{Profile: string(in.Profile), Formats: formats,
 			Orientation: string(in.Orientation), Limits: v.c.Limits.image(in.MaxBytes), Memory: v.memory, Key: v.key}
 		v.valid(at, o.Validate())
-		return policy.Input{Kind: policy.Image, Image: o}
+		return policy.Input{Kind: policy.Image, Image: o, Base64: in.Encoding == Base64}
 	case Text:
 		o := sanitize.TextOptions{Profile: string(in.Profile), MaxBytes: int(in.MaxBytes)}
 		v.valid(at, o.Validate())

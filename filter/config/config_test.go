@@ -31,7 +31,7 @@ func TestReadmeConfig(t *testing.T) {
 		Versions: []string{"1"},
 		Mode:     Enforce,
 		Inputs: map[string]Input{"IMAGE": {Kind: Image, Profile: Standard, Formats: []Format{JPEG, PNG},
-			Orientation: Keep, MaxBytes: 25 << 20}},
+			Orientation: Keep, Encoding: Raw, MaxBytes: 25 << 20}},
 		Outputs: map[string]Output{"SCORES": {Kind: Probabilities, Labels: c.Models[0].Outputs["SCORES"].Labels}},
 		Checks: []Check{{Name: "low-confidence", Output: "SCORES", MinConfidence: 0.35,
 			Action: Flag, Mode: Enforce}},
@@ -61,7 +61,7 @@ func TestFullConfig(t *testing.T) {
 			at := join(path, f.name)
 			if g.Kind() == reflect.Struct {
 				check(at, g, s)
-			} else if at != "upstream.dialect" && reflect.DeepEqual(g.Interface(), s.Interface()) {
+			} else if reflect.DeepEqual(g.Interface(), s.Interface()) {
 				t.Errorf("%s has its default %v", at, g)
 			}
 		}
@@ -73,7 +73,7 @@ func TestFullConfig(t *testing.T) {
 	check("models[0]", reflect.ValueOf(m), reflect.ValueOf(model))
 	low, high := -1.5, 1000.0
 	for name, want := range map[string]Input{
-		"IMAGE":   {Kind: Image, Profile: Light, Formats: []Format{PNG}, Orientation: Drop, MaxBytes: 1 << 20},
+		"IMAGE":   {Kind: Image, Profile: Light, Formats: []Format{PNG}, Orientation: Drop, Encoding: Base64, MaxBytes: 1 << 20},
 		"CAPTION": {Kind: Text, Profile: Strict, MaxBytes: 512},
 		"MEAN":    {Kind: Tensor, Datatype: "FP32", Shape: []int64{-1, 3}, Min: &low, Max: &high, NotFinite: Allow},
 		"raw:0":   {Kind: Opaque},
@@ -107,6 +107,8 @@ func TestWarnings(t *testing.T) {
 		"models: [{name: 'a*', inputs: {A: {kind: text}}, outputs: {P: {kind: probabilities}}}]": {
 			"1:10: models[0].drift: no baseline: drift of the outputs is not detected"},
 		"models: [{name: a, inputs: {A: {kind: text}}, outputs: {R: {kind: tensor}}}]": nil,
+		"upstream: {dialect: v2-json}\nendpoints: [config]\nmodels: [{name: a, inputs: {A: {kind: text}}}]": {
+			"2:12: endpoints: servers with upstream.dialect v2-json have none of these endpoints in a form that clients can reach"},
 		"defaults: {mode: off}\nmodels: [{name: a, mode: shadow, drift: {tolerance: 0}, inputs: {A: {kind: opaque}}}]": {
 			"1:18: defaults.mode: mode off: the rules of the file do not act",
 			"2:26: models[0].mode: mode shadow: the rules of the model do not act",
@@ -239,7 +241,7 @@ func checkComment(t *testing.T, structure string, f *ast.Field) {
 
 func TestEnumNames(t *testing.T) {
 	for _, e := range []enum{Mode(""), Dialect(""), Endpoint(""), Level(""), InputKind(""), Profile(""), Format(""),
-		Orientation(""), Datatype(""), NotFinite(""), OutputKind(""), Action("")} {
+		Orientation(""), Encoding(""), Datatype(""), NotFinite(""), OutputKind(""), Action("")} {
 		names := e.names()
 		if len(names) == 0 || slices.Contains(names, "") || len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
 			t.Errorf("%T has names %q", e, names)

@@ -57,6 +57,7 @@ func (k Kind) String() string { return kindNames[min(int(k), len(kindNames)-1)] 
 // Input is the rule of one input; of the options, those of its kind count.
 type Input struct {
 	Kind   Kind
+	Base64 bool // an image stands in each element as base64, not as the bytes of its file
 	Image  sanitize.ImageOptions
 	Text   sanitize.TextOptions
 	Tensor sanitize.TensorOptions
