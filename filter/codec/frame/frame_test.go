@@ -114,15 +114,15 @@ func TestEvents(t *testing.T) {
 
 func TestData(t *testing.T) {
 	for event, want := range map[string]string{
-		"data: {}\n\n":                   "{}",
-		"data:{}\r\n\r\n":                "{}",
-		"data:  x \n\n":                  " x ",
-		"data: a\ndata:\ndata: b\n\n":    "a\n\nb",
-		": ping\ndata: a\r:\r\r":         "a",
-		"data: x: y\n\n":                 "x: y",
-		"data:\n\n":                      "",
-		"data: [DONE]\n\n":               "[DONE]",
-		"data: the last has no end\n":    "the last has no end",
+		"data: {}\n\n":                    "{}",
+		"data:{}\r\n\r\n":                 "{}",
+		"data:  x \n\n":                   " x ",
+		"data: a\ndata:\ndata: b\n\n":     "a\n\nb",
+		": ping\ndata: a\r:\r\r":          "a",
+		"data: x: y\n\n":                  "x: y",
+		"data:\n\n":                       "",
+		"data: [DONE]\n\n":                "[DONE]",
+		"data: the last has no end\n":     "the last has no end",
 		"data: \xef\xbb\xbfin the data\n": "\xef\xbb\xbfin the data",
 	} {
 		whole := []byte(event)
@@ -150,10 +150,10 @@ func TestData(t *testing.T) {
 
 func TestAppendEvent(t *testing.T) {
 	for data, want := range map[string]string{
-		"":            "data: \n\n",
-		"a":           "data: a\n\n",
-		" a":          "data:  a\n\n",
-		"a\nb":        "data: a\ndata: b\n\n",
+		"":           "data: \n\n",
+		"a":          "data: a\n\n",
+		" a":         "data:  a\n\n",
+		"a\nb":       "data: a\ndata: b\n\n",
 		"a\r\n\rb\n": "data: a\ndata: \ndata: b\ndata: \n\n",
 	} {
 		if got := string(AppendEvent([]byte("x"), []byte(data))); got != "x"+want {

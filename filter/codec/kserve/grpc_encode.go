@@ -58,7 +58,7 @@ func (c *GRPC) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 // appendResponse writes an answer, within a message of a stream if it is of one.
 func (c *GRPC) appendResponse(response *codec.Response, chosen []chosenOutput, stream bool) ([]byte, error) {
 	parameters := response.Parameters
-	if stream {
+	if stream && (response.Error == "" || response.Model != "") {
 		parameters = append(parameters[:len(parameters):len(parameters)], codec.Parameter{Name: saysFinal, Value: response.Final})
 	}
 	head := appendText(make([]byte, 0, 512), 1, response.Model)

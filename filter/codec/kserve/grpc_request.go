@@ -104,7 +104,7 @@ func (r *requestReader) parameter(source []byte) error {
 		if r.final, err = finalFlag(p, codec.ParameterInvalid); err != nil {
 			return err
 		}
-	} else if err := checkRequestParameter(p.Name); err != nil {
+	} else if err := checkParameter(p); err != nil {
 		return err
 	}
 	r.Parameters, err = addParameter(r.Parameters, p, r.limits)

@@ -163,16 +163,17 @@ func (r *responseReader) attach(i int) error {
 }
 
 // EncodeResponse writes an answer with the outputs that the client named, or all, in
-// the model server's order, as Triton does over gRPC. In a stream, an answer says whether it is the
-// last, as all of Triton's do; one that has nothing else to say is left out, unless
-// the client asked for it.
+// the model server's order, as Triton does over gRPC; of a stream also an error. In a
+// stream, what comes out of a model says whether it is the last; a message that says
+// nothing else is left out, unless the client asked for it.
 func (c *GRPC) EncodeResponse(request *codec.Request, response *codec.Response) (*codec.Message, error) {
-	stream := request.Operation == codec.InferStream
 	var chosen []chosenOutput
+	stream := request.Operation == codec.InferStream
 	switch ends := stream && response.Final && len(response.Outputs) == 0; {
-	case ends && request.Extra != emptyFinal(true) && response.Error == "":
+	case stream && response.Error != "":
+	case ends && request.Extra != emptyFinal(true):
 		return &codec.Message{}, nil
-	case !ends && response.Error == "":
+	case !ends:
 		var err error
 		if chosen, err = choose(request, response); err != nil {
 			return nil, err
