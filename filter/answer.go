@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weir/filter/codec"
+	"weir/filter/codec/openai"
 	"weir/filter/policy"
 	"weir/monitor/telemetry"
 	"weir/sanitize"
@@ -40,7 +41,7 @@ func (t *Transaction) Refuse(err error) Answer {
 		t.span.OutputRejected(string(reason))
 	}
 	return Answer{
-		Refusal: &Refusal{Reason: reason, Status: status,
+		Refusal: &Refusal{Reason: reason, Status: status, Protocol: t.route.Protocol,
 			Message: fmt.Sprintf("weir: %s: %s (decision %s)", reason, sentence(reason, detail), t.id),
 			Headers: t.headers("block", string(reason))},
 		Facts: t.factsOf("block", string(reason)),
@@ -57,15 +58,32 @@ func sentence(reason Reason, detail string) string {
 }
 
 // ErrorBody is the body of a refusal over HTTP, in the form that clients of the
-// V2 protocol parse.
-func (r *Refusal) ErrorBody() []byte { return errorBody(r.Message) }
+// protocol parse.
+func (r *Refusal) ErrorBody() []byte {
+	return errorBody(r.Protocol, r.Status.HTTP, r.Reason, r.Message)
+}
 
-func errorBody(message string) []byte {
+func errorBody(protocol codec.Protocol, status int, reason Reason, message string) []byte {
+	if protocol == codec.OpenAI {
+		return openai.ErrorBody(message, string(reason), status)
+	}
 	body, err := json.Marshal(map[string]string{"error": message})
 	if err != nil { // a string always marshals
 		return []byte(`{"error":"weir"}`)
 	}
 	return body
+}
+
+// errorText is the text of a model server's error; "" if the body is none.
+func errorText(protocol codec.Protocol, body []byte) string {
+	if protocol == codec.OpenAI {
+		return openai.ErrorText(body)
+	}
+	var parsed struct {
+		Error string `json:"error"`
+	}
+	_ = json.Unmarshal(body, &parsed) // what does not parse gives no reason
+	return parsed.Error
 }
 
 // maxUpstreamError bounds the text of a model server's error, in bytes.
@@ -84,11 +102,7 @@ func readable(text string) string {
 // upstreamError rewrites an error of the model server: its status stays, of its
 // text only what reads as text.
 func (t *Transaction) upstreamError(status int, body []byte) Answer {
-	var parsed struct {
-		Error string `json:"error"`
-	}
-	_ = json.Unmarshal(body, &parsed) // what does not parse gives no reason
-	answer := errorBody(readable(parsed.Error))
+	answer := errorBody(t.route.Protocol, status, UpstreamError, readable(errorText(t.route.Protocol, body)))
 	t.failed(status)
 	return Answer{
 		Message: &codec.Message{Body: answer, Headers: codec.Headers{
@@ -100,10 +114,14 @@ func (t *Transaction) upstreamError(status int, body []byte) Answer {
 }
 
 // streamError rewrites an error that the model server put into a stream of answers.
-func (t *Transaction) streamError(text string) Answer {
+func (t *Transaction) streamError(response *codec.Response) (Answer, error) {
 	t.failed(http.StatusOK)
-	return Answer{Message: &codec.Message{Body: t.codec.EncodeError(t.request, readable(text))},
-		Mark: t.headers("", string(UpstreamError)), Facts: t.factsOf("error", string(UpstreamError))}
+	response.ID, response.Error = t.request.ID, readable(response.Error)
+	message, err := t.codec.EncodeResponse(t.request, response)
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{Message: message, Mark: t.headers("", string(UpstreamError)), Facts: t.factsOf("error", string(UpstreamError))}, nil
 }
 
 // find records findings, on the step that made them if there is one.

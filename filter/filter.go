@@ -94,10 +94,11 @@ type Head struct {
 // Refusal is an answer that Weir gives instead of the model server, shaped for
 // the protocol of the exchange.
 type Refusal struct {
-	Reason  Reason
-	Status  Status
-	Message string // for an error body or a gRPC status message
-	Headers codec.Headers
+	Reason   Reason
+	Status   Status
+	Protocol codec.Protocol // whose form the answer has
+	Message  string         // for an error body or a gRPC status message
+	Headers  codec.Headers
 }
 
 // Answer says how the exchange goes on: exactly one of Refusal, Message and Pass

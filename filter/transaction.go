@@ -100,7 +100,11 @@ func (t *Transaction) RequestHead(end bool) Answer {
 		return t.Refuse(err)
 	}
 	t.forwarded = !t.TakesBody() || t.Flow() == codec.Bidirectional
-	return Answer{Pass: !t.TakesBody(), Path: t.route.Path, Headers: headers}
+	path := t.route.Path
+	if t.route.Operation == codec.ModelList { // which the server may have below another path
+		path = t.codec.Path(&codec.Request{Operation: codec.ModelList})
+	}
+	return Answer{Pass: !t.TakesBody(), Path: path, Headers: headers}
 }
 
 // denied is the error of a route that is not let through.
@@ -119,6 +123,9 @@ func (t *Transaction) admit() error {
 	}
 	switch t.route.Operation {
 	case codec.ModelReady:
+		if t.route.Model == "" { // over gRPC the body names it
+			return nil
+		}
 		if _, err := t.runtime.Signatures.Lookup(t.route.Model, t.route.Version); err != nil {
 			return &fault{UpstreamNotReady, err.Error()}
 		}
@@ -133,7 +140,7 @@ func (t *Transaction) admit() error {
 // rules returns the rule set of a model version, or why there is none.
 func (t *Transaction) rules(model, version string) (*policy.Model, error) {
 	rules := t.runtime.Policy.Model(model)
-	if rules == nil {
+	if rules == nil || !rules.Speaks(t.route.Protocol) {
 		return nil, refusal(policy.ModelUnknown, "no policy covers this model")
 	}
 	t.model = model
@@ -309,7 +316,7 @@ func (t *Transaction) outbound(headers codec.Headers, body []byte) (Answer, erro
 	}
 	t.final = response.Final
 	if response.Error != "" {
-		return t.streamError(response.Error), nil
+		return t.streamError(response)
 	}
 	verdict := policy.Decide(t.findings)
 	if !response.Final || len(response.Outputs) > 0 {

@@ -118,14 +118,16 @@ func (r *reloader) use(cfg *config.Config) error {
 		return fmt.Errorf("drift: %w", err)
 	}
 	client := cfg.Upstream.Client()
-	next := &inUse{config: cfg, registry: upstream.NewRegistry(client, built.Policy, d.log)}
+	openai := upstream.NewOpenAI(cfg.Upstream.OpenAI, cfg.Upstream.Timeout.Std())
+	sources := upstream.Sources{V2: client, OpenAI: openai}
+	next := &inUse{config: cfg, registry: upstream.NewRegistry(sources, built.Policy, d.log)}
 
 	// From here on nothing can fail.
 	if last := r.current.Load(); last != nil {
 		last.stop()
 		next.registry.Inherit(last.registry)
 	}
-	next.stop = runRegistry(next.registry, client)
+	next.stop = runRegistry(next.registry, client, openai)
 	d.level.Set(cfg.Log.Level.Slog())
 	d.telemetry.SetTracing(cfg.Telemetry.SampleRatio, cfg.Telemetry.TrustClient)
 	d.filter.Use(&filter.Runtime{Policy: built.Policy, Codecs: built.Codecs, Signatures: next.registry,
@@ -138,7 +140,7 @@ func (r *reloader) use(cfg *config.Config) error {
 
 // runRegistry reads signatures in the background until the returned function is
 // called, which returns when that has ended.
-func runRegistry(registry *upstream.Registry, client upstream.SourceCloser) (stop func()) {
+func runRegistry(registry *upstream.Registry, clients ...interface{ Close() }) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -148,7 +150,9 @@ func runRegistry(registry *upstream.Registry, client upstream.SourceCloser) (sto
 	return func() {
 		cancel()
 		<-done
-		client.Close()
+		for _, c := range clients {
+			c.Close()
+		}
 	}
 }
 

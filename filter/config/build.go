@@ -10,6 +10,7 @@ import (
 
 	"weir/filter/codec"
 	"weir/filter/codec/kserve"
+	"weir/filter/codec/openai"
 	"weir/filter/policy"
 	"weir/filter/upstream"
 	"weir/monitor"
@@ -71,6 +72,9 @@ func (c *Config) codecs() (codec.Codecs, error) {
 	if err == nil && c.Upstream.Dialect == Triton && c.Upstream.GRPC != "" {
 		codecs[codec.KServeGRPC], err = kserve.NewGRPC(c.Limits.codec())
 	}
+	if err == nil && c.Upstream.OpenAI != "" {
+		codecs[codec.OpenAI], err = openai.New(c.Upstream.openAIBase(), c.Limits.openAI())
+	}
 	return codecs, err
 }
 
@@ -106,6 +110,17 @@ func (l *Limits) codec() kserve.Limits {
 	}
 }
 
+func (l *Limits) openAI() openai.Limits {
+	return openai.Limits{
+		MaxBodyBytes:     int(l.MaxBodyBytes),
+		MaxResponseBytes: int(l.MaxResponseBytes),
+		MaxJSONDepth:     int(l.MaxJSONDepth),
+		MaxSchemaBytes:   int(l.MaxJSONHeaderBytes),
+		MaxElements:      l.MaxElements,
+		MaxBytesElements: l.MaxBytesElements,
+	}
+}
+
 func (l *Limits) image(maxBytes Bytes) sanitize.ImageLimits {
 	return sanitize.ImageLimits{
 		MaxBytes:         int(maxBytes),
@@ -127,7 +142,7 @@ type compiler struct {
 
 // model compiles the rules of one model.
 func (v *compiler) model(at string, m *Model) *policy.Model {
-	p := &policy.Model{Pattern: m.Name, Versions: m.Versions, Mode: m.Mode.compiled(), Parameters: m.Parameters,
+	p := &policy.Model{Pattern: m.Name, OpenAI: m.Protocol == OpenAI, Versions: m.Versions, Mode: m.Mode.compiled(), Parameters: m.Parameters,
 		Inputs: map[string]policy.Input{}, Outputs: map[string]policy.Output{}}
 	for _, name := range sorted(m.Inputs) {
 		in := m.Inputs[name]

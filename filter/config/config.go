@@ -62,6 +62,10 @@ type Upstream struct {
 	// GRPC is the host:port of the server's gRPC endpoint; empty keeps gRPC closed.
 	// Default: 127.0.0.1:8001.
 	GRPC string `yaml:"grpc" reload:"restart"`
+	// OpenAI is the URL of the endpoints of the OpenAI API, up to the /v1 of their
+	// paths, such as http://127.0.0.1:9000/openai; empty: the API is not let
+	// through. Default: empty.
+	OpenAI string `yaml:"openai" reload:"restart"`
 	// Timeout is how long one call of Weir's own may take. Default: 5s.
 	Timeout Duration `yaml:"timeout"`
 }

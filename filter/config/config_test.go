@@ -28,6 +28,7 @@ func TestReadmeConfig(t *testing.T) {
 	want := Default()
 	want.Models = []Model{{
 		Name:     "traffic-sign",
+		Protocol: V2,
 		Versions: []string{"1"},
 		Mode:     Enforce,
 		Inputs: map[string]Input{"IMAGE": {Kind: Image, Profile: Standard, Formats: []Format{JPEG, PNG},
@@ -61,7 +62,7 @@ func TestFullConfig(t *testing.T) {
 			at := join(path, f.name)
 			if g.Kind() == reflect.Struct {
 				check(at, g, s)
-			} else if reflect.DeepEqual(g.Interface(), s.Interface()) {
+			} else if at != "models[0].protocol" && reflect.DeepEqual(g.Interface(), s.Interface()) {
 				t.Errorf("%s has its default %v", at, g)
 			}
 		}
@@ -90,6 +91,9 @@ func TestFullConfig(t *testing.T) {
 	}
 	if !slices.Equal(m.Parameters, []string{"priority", "timeout$"}) {
 		t.Errorf("got %q", m.Parameters)
+	}
+	if got := c.Models[2].Protocol; got != OpenAI {
+		t.Errorf("protocol %s", got)
 	}
 	if got := c.Models[1].Mode; got != Shadow {
 		t.Errorf("a model without a mode has %s, not that of defaults", got)
@@ -240,7 +244,7 @@ func checkComment(t *testing.T, structure string, f *ast.Field) {
 }
 
 func TestEnumNames(t *testing.T) {
-	for _, e := range []enum{Mode(""), Dialect(""), Endpoint(""), Level(""), InputKind(""), Profile(""), Format(""),
+	for _, e := range []enum{Mode(""), Dialect(""), Protocol(""), Endpoint(""), Level(""), InputKind(""), Profile(""), Format(""),
 		Orientation(""), Encoding(""), Datatype(""), NotFinite(""), OutputKind(""), Action("")} {
 		names := e.names()
 		if len(names) == 0 || slices.Contains(names, "") || len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {

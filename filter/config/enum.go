@@ -32,6 +32,17 @@ const (
 
 func (Dialect) names() []string { return list(Triton, V2JSON) }
 
+// Protocol is how a model is reached.
+type Protocol string
+
+// The protocols of models.
+const (
+	V2     Protocol = "v2"     // KServe V2, over HTTP and gRPC
+	OpenAI Protocol = "openai" // chat completions, completions, embeddings
+)
+
+func (Protocol) names() []string { return list(V2, OpenAI) }
+
 // Endpoint is one that is closed unless the file opens it.
 type Endpoint string
 

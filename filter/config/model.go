@@ -5,8 +5,16 @@ import "slices"
 // Model is one model, or with a glob as its name several, that clients may reach.
 type Model struct {
 	// Name is the model's name on the server, or a glob in the sense of Go's
-	// path.Match (* ? [a-z]). Required; no two models have the same.
+	// path.Match (* ? [a-z]); a * does not match a slash, which names of protocol
+	// openai may hold. Required; no two models have the same.
 	Name string `yaml:"name"`
+	// Protocol is v2 (KServe V2) or openai (the OpenAI API, at upstream.openai). By
+	// the other one the model is not reached. With openai there are neither versions,
+	// outputs, checks nor drift, the inputs are text, image, audio and tokens, and
+	// the parameters are logit_bias, metadata, prompt_cache_key,
+	// prompt_cache_retention, safety_identifier, seed, service_tier, store and user.
+	// Default: v2.
+	Protocol Protocol `yaml:"protocol"`
 	// Versions are the versions that clients may ask for, as decimal numbers in
 	// quotes. Default: those that the server has.
 	Versions []string `yaml:"versions,omitempty"`
@@ -113,6 +121,7 @@ type Drift struct {
 
 // setDefaults fills in what holds for a model whatever else the file says.
 func (m *Model) setDefaults() {
+	m.Protocol = V2
 	m.Drift = Drift{
 		MeanTimeBetweenFalseAlarms: 30 * day,
 		Tolerance:                  0.02,

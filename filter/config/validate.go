@@ -127,7 +127,11 @@ func (v *validator) upstream() {
 	u := v.c.Upstream
 	web, _ := v.url("upstream.http", u.HTTP)
 	rpc := v.grpc(u.GRPC)
-	for path, host := range map[string]string{"upstream.http": web, "upstream.grpc": rpc} {
+	api := ""
+	if u.OpenAI != "" {
+		api = v.openAI(u.OpenAI)
+	}
+	for path, host := range map[string]string{"upstream.http": web, "upstream.grpc": rpc, "upstream.openai": api} {
 		if host != "" && !isLoopback(host) {
 			v.warn(path, "the model server is not on a loopback address: clients that reach it pass Weir by")
 		}

@@ -40,6 +40,7 @@ func (v *validator) model(m *Model, at string) {
 	for _, name := range sorted(m.Inputs) {
 		v.name(join(at+".inputs", name), name)
 		v.input(m.Inputs[name], join(at+".inputs", name))
+		v.encoding(m, m.Inputs[name], join(at+".inputs", name)+".encoding")
 	}
 	for _, name := range sorted(m.Outputs) {
 		v.name(join(at+".outputs", name), name)
@@ -53,6 +54,9 @@ func (v *validator) model(m *Model, at string) {
 	}
 	v.checks(m, at)
 	v.drift(m, at+".drift")
+	if m.Protocol == OpenAI {
+		v.openAIModel(m, at)
+	}
 }
 
 // version checks a version: Triton's are folders named by a positive number.
@@ -115,13 +119,22 @@ func (v *validator) image(in Input, path string) {
 	if in.Profile == Standard && v.c.Keys.SanitizeFile == "" {
 		v.warn(path+".profile", "no keys.sanitize_file: the key of this profile is random at each start, and differs between replicas")
 	}
-	if in.Encoding == Raw && v.c.Upstream.Dialect == V2JSON {
-		v.fail(path+".encoding", "must be base64: JSON, which upstream.dialect %s sends, holds no bytes", V2JSON)
-	}
 	for i, f := range in.Formats {
 		if slices.Index(in.Formats, f) < i {
 			v.fail(fmt.Sprintf("%s.formats[%d]", path, i), "is listed twice")
 		}
+	}
+}
+
+// encoding checks how an image comes. The images of protocol openai are base64 to
+// clients and files to everybody else.
+func (v *validator) encoding(m *Model, in Input, path string) {
+	switch {
+	case in.Kind != Image:
+	case m.Protocol == OpenAI && in.Encoding == Base64:
+		v.fail(path, "does not apply to protocol openai, whose images are taken out of their URLs as files")
+	case m.Protocol == V2 && in.Encoding == Raw && v.c.Upstream.Dialect == V2JSON:
+		v.fail(path, "must be base64: JSON, which upstream.dialect %s sends, holds no bytes", V2JSON)
 	}
 }
 

@@ -91,6 +91,7 @@ type Drift struct {
 // Model is the rule set of the models that a pattern matches.
 type Model struct {
 	Pattern    string   // a name, or a glob in the sense of path.Match
+	OpenAI     bool     // behind the OpenAI API, else behind the V2 protocol
 	Versions   []string // allowed versions; empty: those the server has
 	Mode       Mode
 	Inputs     map[string]Input
@@ -187,6 +188,10 @@ func (m *Model) Watchable() bool {
 	}
 	return false
 }
+
+// Speaks reports whether the models are reached by this protocol. By another, they
+// are not there.
+func (m *Model) Speaks(p codec.Protocol) bool { return m.OpenAI == (p == codec.OpenAI) }
 
 // Allows reports whether the rule set covers a version of its models.
 func (m *Model) Allows(version string) bool {

@@ -15,11 +15,22 @@ import (
 	"weir/filter/policy"
 )
 
-// Source is what a Registry reads from; *Client is one.
+// Source is what a Registry reads from; *Client and *OpenAI are two.
 type Source interface {
 	Signature(ctx context.Context, model, version string) (*codec.Signature, error)
 	Versions(ctx context.Context, model string) ([]string, error)
 	Models(ctx context.Context, glob string) ([]string, error)
+}
+
+// Sources are the servers by the protocol of the rule sets. OpenAI is nil if no rule
+// set needs it.
+type Sources struct{ V2, OpenAI Source }
+
+func (s Sources) of(m *policy.Model) Source {
+	if m.OpenAI {
+		return s.OpenAI
+	}
+	return s.V2
 }
 
 // State is what is known of one rule set of the policy.
@@ -33,9 +44,9 @@ type State struct {
 // the background until all are there, and goes on looking for changes. It is
 // safe for concurrent use.
 type Registry struct {
-	source Source
-	policy *policy.Policy
-	log    *slog.Logger
+	sources Sources
+	policy  *policy.Policy
+	log     *slog.Logger
 
 	mu     sync.RWMutex
 	known  map[string]map[string]*codec.Signature // model → version
@@ -51,8 +62,8 @@ const (
 )
 
 // NewRegistry returns a registry in which no model is ready.
-func NewRegistry(source Source, p *policy.Policy, log *slog.Logger) *Registry {
-	r := &Registry{source: source, policy: p, log: log,
+func NewRegistry(sources Sources, p *policy.Policy, log *slog.Logger) *Registry {
+	r := &Registry{sources: sources, policy: p, log: log,
 		known: map[string]map[string]*codec.Signature{}, failed: map[string]string{}}
 	for _, m := range p.Models() {
 		r.failed[m.Pattern] = "not read from the model server yet"
@@ -234,7 +245,7 @@ func (r *Registry) read(ctx context.Context, m *policy.Model) ([]*codec.Signatur
 		versions := m.Versions
 		if len(versions) == 0 {
 			var err error
-			if versions, err = r.source.Versions(ctx, name); err != nil {
+			if versions, err = r.sources.of(m).Versions(ctx, name); err != nil {
 				return nil, fmt.Errorf("model %q: %w", name, err)
 			}
 		}
@@ -258,7 +269,7 @@ func (r *Registry) names(ctx context.Context, m *policy.Model) ([]string, error)
 	if !policy.IsGlob(m.Pattern) {
 		return []string{m.Pattern}, nil
 	}
-	names, err := r.source.Models(ctx, m.Pattern)
+	names, err := r.sources.of(m).Models(ctx, m.Pattern)
 	if err == nil && len(names) == 0 {
 		err = errNoModel
 	}
@@ -268,7 +279,7 @@ func (r *Registry) names(ctx context.Context, m *policy.Model) ([]string, error)
 var errNoModel = errors.New("the model server has no such model")
 
 func (r *Registry) signature(ctx context.Context, m *policy.Model, name, version string) (*codec.Signature, error) {
-	s, err := r.source.Signature(ctx, name, version)
+	s, err := r.sources.of(m).Signature(ctx, name, version)
 	if err != nil {
 		return nil, fmt.Errorf("model %q version %s: %w", name, version, err)
 	}

@@ -146,7 +146,7 @@ func rules(pattern string, versions ...string) *policy.Policy {
 }
 
 func newTestRegistry(s Source, p *policy.Policy) *Registry {
-	return NewRegistry(s, p, slog.New(slog.NewTextHandler(new(bytes.Buffer), nil)))
+	return NewRegistry(Sources{V2: s}, p, slog.New(slog.NewTextHandler(new(bytes.Buffer), nil)))
 }
 
 func TestRegistryReadiness(t *testing.T) {
@@ -296,7 +296,7 @@ func TestInheritOfGlobs(t *testing.T) {
 func TestRunReadsUntilReadyAndEnds(t *testing.T) {
 	s := &source{err: errors.New("connection refused")}
 	var log safeBuffer
-	r := NewRegistry(s, rules("m", "1"), slog.New(slog.NewJSONHandler(&log, nil)))
+	r := NewRegistry(Sources{V2: s}, rules("m", "1"), slog.New(slog.NewJSONHandler(&log, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx) }()

@@ -1,12 +1,12 @@
 package openai
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
 
 	"weir/filter/codec"
+	"weir/filter/codec/frame"
 	"weir/filter/codec/strictjson"
 )
 
@@ -16,7 +16,7 @@ const done = "[DONE]"
 // decodeEvent reads one event: a chunk of the answer, an error, the end, or a comment
 // that keeps the connection open.
 func (c *Codec) decodeEvent(request *codec.Request, _ codec.Headers, body []byte) (*codec.Response, error) {
-	data, err := eventData(body)
+	data, err := frame.Data(body)
 	switch {
 	case err != nil:
 		return nil, err
@@ -24,27 +24,6 @@ func (c *Codec) decodeEvent(request *codec.Request, _ codec.Headers, body []byte
 		return &codec.Response{Model: request.Model, Anonymous: true, Final: data != nil}, nil
 	}
 	return c.decodeObject(request, data, chunkOrError)
-}
-
-// eventData returns what the data lines of an event say (WHATWG HTML §9.2.6), or nil
-// if there are none. Comments and other fields do not count: this API uses none.
-func eventData(event []byte) ([]byte, error) {
-	event, ok := bytes.CutSuffix(event, []byte("\n\n"))
-	if !ok {
-		return nil, codec.Refuse(codec.ResponseMalformed, "an event does not end in a blank line")
-	}
-	var data []byte
-	for line := range bytes.SplitSeq(event, []byte("\n")) {
-		value, ok := bytes.CutPrefix(bytes.TrimSuffix(line, []byte("\r")), []byte("data:"))
-		if !ok {
-			continue
-		}
-		if data != nil {
-			return nil, codec.Refuse(codec.ResponseMalformed, "an event has several lines of data")
-		}
-		data = bytes.TrimPrefix(value, []byte(" "))
-	}
-	return data, nil
 }
 
 // chunkOrError reads what an event holds.
@@ -85,18 +64,14 @@ func (r *reader) errorText() error {
 // encodeMark writes an event that is no chunk: the end, or nothing.
 func encodeMark(response *codec.Response) *codec.Message {
 	if response.Final {
-		return &codec.Message{Body: event([]byte(done))}
+		return &codec.Message{Body: frame.AppendEvent(nil, []byte(done))}
 	}
 	return &codec.Message{}
 }
 
-func event(data []byte) []byte {
-	return append(append([]byte("data: "), data...), "\n\n"...)
-}
-
 // EncodeError writes an error as an event, which clients raise as one.
 func (c *Codec) EncodeError(_ *codec.Request, text string) []byte {
-	return event(ErrorBody(text, "", http.StatusBadGateway))
+	return frame.AppendEvent(nil, ErrorBody(text, "", http.StatusBadGateway))
 }
 
 // apiError is the object in which the API tells an error.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"weir/filter/codec"
+	"weir/filter/codec/frame"
 )
 
 var operations = []codec.Operation{codec.ChatCompletions, codec.Completions, codec.Embeddings}
@@ -171,7 +172,7 @@ func FuzzResponse(f *testing.F) {
 
 func dataOf(t *testing.T, stream bool, body []byte) any {
 	if stream {
-		data, err := eventData(body)
+		data, err := frame.Data(body)
 		if err != nil {
 			t.Fatal(err)
 		}

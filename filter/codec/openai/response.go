@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"weir/filter/codec"
+	"weir/filter/codec/frame"
 	"weir/filter/codec/strictjson"
 )
 
@@ -75,7 +76,7 @@ func (c *Codec) EncodeResponse(request *codec.Request, response *codec.Response)
 		return nil, malformedResponse(err)
 	}
 	if request.Stream {
-		return &codec.Message{Body: event(body)}, nil
+		return &codec.Message{Body: frame.AppendEvent(nil, body)}, nil
 	}
 	return message(body), nil
 }

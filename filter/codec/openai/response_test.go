@@ -71,7 +71,7 @@ func TestAnswers(t *testing.T) {
 			`{"object":"list","model":"m","data":[{"object":"embedding","index":0,"embedding":[0.10, -1e-3,2]},{"object":"embedding","index":1,"embedding":"` + vectorOf(1, -2) + `"}],"usage":{"prompt_tokens":1,"total_tokens":1}}`,
 			`{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.10,-1e-3,2]},{"object":"embedding","index":1,"embedding":"` + vectorOf(1, -2) + `"}],"model":"m","usage":{"prompt_tokens":1,"total_tokens":1}}`,
 			nil},
-		"delta": {codec.ChatCompletions, true, ": note\nevent: x\ndata:" + chunk + `{"index":0,"delta":{"role":"assistant","content":"h\u00e9"},"finish_reason":null}],"obfuscation":"zzz"}` + "\n\n",
+		"delta": {codec.ChatCompletions, true, ": note\ndata:" + chunk + `{"index":0,"delta":{"role":"assistant","content":"h\u00e9"},"finish_reason":null}],"obfuscation":"zzz"}` + "\n\n",
 			"data: " + chunk + `{"index":0,"delta":{"role":"assistant","content":"hé"},"finish_reason":null}]}` + "\n\n", []string{"hé"}},
 		"tool call delta": {codec.ChatCompletions, true, "data: " + chunk + `{"index":0,"delta":{"tool_calls":[{"function":{"arguments":"{\"a"},"index":0,"id":null}]},"finish_reason":null}]}` + "\n\n",
 			"data: " + chunk + `{"index":0,"delta":{"tool_calls":[{"index":0,"id":null,"function":{"arguments":"{\"a"}}]},"finish_reason":null}]}` + "\n\n", []string{`{"a`}},
@@ -151,7 +151,7 @@ func TestAnswersRefused(t *testing.T) {
 }
 
 func TestEventsRefused(t *testing.T) {
-	for _, event := range []string{"", "\n", "data: x", "data: x\n", "data: {}\n\n", "data: [done]\n\n", "data:\n\n", "data: [DONE]\ndata: [DONE]\n\n",
+	for _, event := range []string{"data: x\n\n", "event: x\ndata: [DONE]\n\n", "data: {}\n\n", "data: [done]\n\n", "data:\n\n", "data: [DONE]\ndata: [DONE]\n\n",
 		"data: {\"a\":1}\ndata: {}\n\n", "data: {\"object\":\"chat.completion.chunk\",\"model\":\"n\",\"choices\":[]}\n\n", "data: {\"error\":1}\n\n"} {
 		if response, err := answerTo(t, codec.ChatCompletions, true, event); reason(err) != codec.ResponseMalformed {
 			t.Errorf("%q: %+v, %v", event, response, err)
