@@ -45,6 +45,7 @@ func envoyOptions(cfg *config.Config) envoy.Options {
 		Socket:            cfg.Listen,
 		Upstream:          cfg.Upstream.HTTP,
 		GRPC:              cfg.Upstream.GRPC,
+		OpenAI:            cfg.Upstream.OpenAI,
 		OTLPEndpoint:      cfg.Telemetry.OTLPEndpoint,
 		MaxBodyBytes:      int64(cfg.Limits.MaxBodyBytes),
 		MaxResponseBytes:  int64(cfg.Limits.MaxResponseBytes),
