@@ -23,6 +23,7 @@ type stackOptions struct {
 	dir      string
 	upstream string                   // the model server's HTTP address
 	grpc     string                   // its gRPC address; "" for none
+	dialect  string                   // see local.WeirOptions
 	config   string                   // see local.WeirOptions
 	edit     func(yaml string) string // of Envoy's bootstrap; nil for the shipped one
 	env      []string                 // of Weir
@@ -54,7 +55,7 @@ func startStack(ctx context.Context, o stackOptions) (*stack, error) {
 		s.taps = append(s.taps, rpc)
 	}
 	s.weir, err = local.StartWeir(ctx, deps, local.WeirOptions{Dir: o.dir, Upstream: o.upstream, GRPC: o.grpc,
-		Config: o.config, Binary: weirBinary, Env: o.env})
+		Dialect: o.dialect, Config: o.config, Binary: weirBinary, Env: o.env})
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,10 @@ type Deps struct {
 	Prometheus   string // program
 	Promtool     string // program
 	Exiftool     string // program
+
+	// What "deps.sh demo" does not install; that it is there is not checked.
+	MLServer string // program
+	KServe   string // Python, with KServe's server
 }
 
 // FindDeps finds the repository above the working directory and what deps.sh
@@ -66,6 +70,8 @@ func findDeps(root, dir string) (Deps, error) {
 		Prometheus: command("prometheus"),
 		Promtool:   command("promtool"),
 		Exiftool:   command("exiftool"),
+		MLServer:   filepath.Join(dir, "mlserver", "bin", "mlserver"),
+		KServe:     filepath.Join(dir, "kserve", "bin", "python"),
 	}
 	var err error
 	if deps.EnvoyVersion, err = envoyVersion(); err != nil {

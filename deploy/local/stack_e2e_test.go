@@ -103,6 +103,7 @@ func infer(ctx context.Context, address, body string) (int, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
+	request.Header.Set("Content-Type", "application/json") // which KServe insists on
 	response, err := client.Do(request)
 	if err != nil {
 		return 0, "", err

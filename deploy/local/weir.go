@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -15,6 +16,7 @@ type WeirOptions struct {
 	Dir      string // for its files: configuration, socket, logs
 	Upstream string // the model server's HTTP address, "127.0.0.1:8000"
 	GRPC     string // its gRPC address; "" keeps gRPC closed
+	Dialect  string // upstream.dialect; "": triton
 	// Config is the configuration without listen, public, control and upstream,
 	// which are put before it.
 	Config string
@@ -30,6 +32,7 @@ type Weir struct {
 	Public  string // address of metrics and health
 	Control string // address of reload and recording
 	grpc    string
+	dialect string
 	binary  string
 	env     []string
 }
@@ -37,7 +40,8 @@ type Weir struct {
 // StartWeir writes the configuration, starts Weir and returns when it is alive;
 // that its models are ready is WaitModels.
 func StartWeir(ctx context.Context, deps Deps, o WeirOptions) (*Weir, error) {
-	w := &Weir{Dir: o.Dir, Config: filepath.Join(o.Dir, "weir.yaml"), grpc: o.GRPC, binary: o.Binary, env: append(os.Environ(), o.Env...)}
+	w := &Weir{Dir: o.Dir, Config: filepath.Join(o.Dir, "weir.yaml"), grpc: o.GRPC, dialect: cmp.Or(o.Dialect, "triton"),
+		binary: o.Binary, env: append(os.Environ(), o.Env...)}
 	if w.binary == "" {
 		w.binary = filepath.Join(deps.Root, "bin", "weir")
 	}
@@ -59,8 +63,8 @@ func StartWeir(ctx context.Context, deps Deps, o WeirOptions) (*Weir, error) {
 
 // WriteConfig puts a configuration in the place of the old one, in one step.
 func (w *Weir) WriteConfig(upstream, rest string) error {
-	text := fmt.Sprintf("listen: unix://%s\npublic: %q\ncontrol: %q\nupstream: {http: \"http://%s\", grpc: %q}\n%s",
-		filepath.Join(w.Dir, "extproc.sock"), w.Public, w.Control, upstream, w.grpc, rest)
+	text := fmt.Sprintf("listen: unix://%s\npublic: %q\ncontrol: %q\nupstream: {dialect: %s, http: \"http://%s\", grpc: %q}\n%s",
+		filepath.Join(w.Dir, "extproc.sock"), w.Public, w.Control, w.dialect, upstream, w.grpc, rest)
 	next := w.Config + ".next"
 	if err := os.WriteFile(next, []byte(text), 0o644); err != nil {
 		return err
