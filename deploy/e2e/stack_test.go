@@ -24,6 +24,7 @@ type stackOptions struct {
 	upstream string                   // the model server's HTTP address
 	grpc     string                   // its gRPC address; "" for none
 	dialect  string                   // see local.WeirOptions
+	openAI   *local.OpenAI            // nil for none
 	config   string                   // see local.WeirOptions
 	edit     func(yaml string) string // of Envoy's bootstrap; nil for the shipped one
 	env      []string                 // of Weir
@@ -36,7 +37,7 @@ type stack struct {
 	weir  *local.Weir
 	envoy *local.Envoy
 	tap   *tap
-	taps  []*tap // all of them: HTTP, and gRPC if there is one
+	taps  []*tap // all of them: HTTP, and gRPC and OpenAI if there are such
 	addr  string // of Envoy's listener
 }
 
@@ -54,8 +55,17 @@ func startStack(ctx context.Context, o stackOptions) (*stack, error) {
 		}
 		s.taps = append(s.taps, rpc)
 	}
+	openAI := ""
+	if o.openAI != nil {
+		openAI = o.openAI.URL
+		api, err := newTap(o.openAI.Addr)
+		if err != nil {
+			return nil, err
+		}
+		s.taps = append(s.taps, api)
+	}
 	s.weir, err = local.StartWeir(ctx, deps, local.WeirOptions{Dir: o.dir, Upstream: o.upstream, GRPC: o.grpc,
-		Dialect: o.dialect, Config: o.config, Binary: weirBinary, Env: o.env})
+		Dialect: o.dialect, OpenAI: openAI, Config: o.config, Binary: weirBinary, Env: o.env})
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type Deps struct {
 	// What "deps.sh demo" does not install; that it is there is not checked.
 	MLServer string // program
 	KServe   string // Python, with KServe's server
+	OpenAI   string // Python, with KServe's OpenAI endpoints and OpenAI's client
 }
 
 // FindDeps finds the repository above the working directory and what deps.sh
@@ -72,6 +73,7 @@ func findDeps(root, dir string) (Deps, error) {
 		Exiftool:   command("exiftool"),
 		MLServer:   filepath.Join(dir, "mlserver", "bin", "mlserver"),
 		KServe:     filepath.Join(dir, "kserve", "bin", "python"),
+		OpenAI:     filepath.Join(dir, "openai", "bin", "python"),
 	}
 	var err error
 	if deps.EnvoyVersion, err = envoyVersion(); err != nil {

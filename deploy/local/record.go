@@ -37,7 +37,10 @@ type ReceivedInput struct {
 // answered.
 func (t *Triton) Received() ([]Received, error) { return readRecord(t.record) }
 
-func readRecord(path string) ([]Received, error) {
+func readRecord(path string) ([]Received, error) { return readLines[Received](path) }
+
+// readLines reads a record of one JSON value a line; one that does not exist is empty.
+func readLines[T any](path string) ([]T, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -45,9 +48,9 @@ func readRecord(path string) ([]Received, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record of received requests: %w", err)
 	}
-	var all []Received
+	var all []T
 	for line := range bytes.Lines(text) {
-		var one Received
+		var one T
 		if err := json.Unmarshal(line, &one); err != nil {
 			return nil, fmt.Errorf("record of received requests, line %d: %w", len(all)+1, err)
 		}

@@ -17,6 +17,7 @@ type WeirOptions struct {
 	Upstream string // the model server's HTTP address, "127.0.0.1:8000"
 	GRPC     string // its gRPC address; "" keeps gRPC closed
 	Dialect  string // upstream.dialect; "": triton
+	OpenAI   string // URL of a server's OpenAI endpoints, upstream.openai; "": none
 	// Config is the configuration without listen, public, control and upstream,
 	// which are put before it.
 	Config string
@@ -33,6 +34,7 @@ type Weir struct {
 	Control string // address of reload and recording
 	grpc    string
 	dialect string
+	openAI  string
 	binary  string
 	env     []string
 }
@@ -40,7 +42,7 @@ type Weir struct {
 // StartWeir writes the configuration, starts Weir and returns when it is alive;
 // that its models are ready is WaitModels.
 func StartWeir(ctx context.Context, deps Deps, o WeirOptions) (*Weir, error) {
-	w := &Weir{Dir: o.Dir, Config: filepath.Join(o.Dir, "weir.yaml"), grpc: o.GRPC, dialect: cmp.Or(o.Dialect, "triton"),
+	w := &Weir{Dir: o.Dir, Config: filepath.Join(o.Dir, "weir.yaml"), grpc: o.GRPC, dialect: cmp.Or(o.Dialect, "triton"), openAI: o.OpenAI,
 		binary: o.Binary, env: append(os.Environ(), o.Env...)}
 	if w.binary == "" {
 		w.binary = filepath.Join(deps.Root, "bin", "weir")
@@ -63,8 +65,8 @@ func StartWeir(ctx context.Context, deps Deps, o WeirOptions) (*Weir, error) {
 
 // WriteConfig puts a configuration in the place of the old one, in one step.
 func (w *Weir) WriteConfig(upstream, rest string) error {
-	text := fmt.Sprintf("listen: unix://%s\npublic: %q\ncontrol: %q\nupstream: {dialect: %s, http: \"http://%s\", grpc: %q}\n%s",
-		filepath.Join(w.Dir, "extproc.sock"), w.Public, w.Control, w.dialect, upstream, w.grpc, rest)
+	text := fmt.Sprintf("listen: unix://%s\npublic: %q\ncontrol: %q\nupstream: {dialect: %s, http: \"http://%s\", grpc: %q, openai: %q}\n%s",
+		filepath.Join(w.Dir, "extproc.sock"), w.Public, w.Control, w.dialect, upstream, w.grpc, w.openAI, rest)
 	next := w.Config + ".next"
 	if err := os.WriteFile(next, []byte(text), 0o644); err != nil {
 		return err
