@@ -103,11 +103,12 @@ func ErrorBody(message, code string, status int) []byte {
 }
 
 // ErrorText returns the message in the body of a server's error, or "". Beside the
-// API's own form, servers have {"error": "…"} and {"message": "…"}.
+// API's own form, servers have {"error": "…"}, {"message": "…"} and {"detail": "…"}.
 func ErrorText(body []byte) string {
 	var e struct {
 		Error   json.RawMessage `json:"error"`
 		Message string          `json:"message"`
+		Detail  any             `json:"detail"`
 	}
 	if json.Unmarshal(body, &e) != nil {
 		return ""
@@ -121,6 +122,9 @@ func ErrorText(body []byte) string {
 		return text
 	case json.Unmarshal(e.Error, &object) == nil:
 		return object.Message
+	}
+	if detail, ok := e.Detail.(string); ok {
+		return detail
 	}
 	return e.Message
 }

@@ -195,7 +195,7 @@ func TestErrorBodies(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		`{"error":{"message":"a","code":1}}`: "a", `{"error":"a"}`: "a", `{"object":"error","message":"a"}`: "a",
-		`{"detail":[{"msg":"a"}]}`: "", `[]`: "", `<html>`: "", ``: "", `{"error":[1]}`: "",
+		`{"detail":"a"}`: "a", `{"detail":[{"msg":"a"}]}`: "", `[]`: "", `<html>`: "", ``: "", `{"error":[1]}`: "",
 	} {
 		if got := ErrorText([]byte(body)); got != want {
 			t.Errorf("%s: %q, want %q", body, got, want)
