@@ -149,9 +149,12 @@ type Codec interface {
 	DecodeResponse(request *Request, headers Headers, body []byte) (*Response, error)
 	// EncodeResponse writes the answer in the form the client asked for: its
 	// outputs, in its order, each binary or JSON, in the coding it accepts. In a
-	// stream it writes one message; an empty body means that the client gets none.
+	// stream it writes one message, with the response's Error if there is one; an
+	// empty body means that the client gets none.
 	EncodeResponse(request *Request, response *Response) (*Message, error)
-	// EncodeError writes an error as a message of a stream of answers.
+	// EncodeError writes an error of Weir's as a message of a stream of answers, the
+	// last one to a request that may never have been read: it may lack all but the
+	// operation.
 	EncodeError(request *Request, text string) []byte
 	// DecodeQuery parses the message of an operation that infers nothing, puts the
 	// model and version that it names into route, and writes it anew.

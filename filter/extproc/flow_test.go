@@ -75,7 +75,10 @@ func (c spoken) DecodeResponse(_ *codec.Request, _ codec.Headers, body []byte) (
 }
 
 func (c spoken) EncodeResponse(request *codec.Request, r *codec.Response) (*codec.Message, error) {
-	if r.Final {
+	switch {
+	case r.Error != "":
+		return &codec.Message{Body: c.EncodeError(request, r.Error)}, nil
+	case r.Final:
 		return &codec.Message{}, nil
 	}
 	return &codec.Message{Body: c.frame(request.ID + " " + r.Extra.(string))}, nil
