@@ -110,7 +110,7 @@ func (d *demo) startWeir(ctx context.Context, withBaseline bool) (err error) {
 		}
 	}
 	d.weir, err = local.StartWeir(ctx, d.deps, local.WeirOptions{
-		Dir: filepath.Join(d.dir, "weir"), Upstream: d.triton.HTTP, Config: config, Binary: d.weirBinary,
+		Dir: filepath.Join(d.dir, "weir"), Upstream: d.triton.HTTP, GRPC: d.triton.GRPC, Config: config, Binary: d.weirBinary,
 		Env: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + d.spans.address},
 	})
 	if err != nil {
