@@ -72,30 +72,46 @@ func (c *GRPC) DecodeHead(_ codec.Route, headers codec.Headers) (codec.Headers, 
 	if contentType != grpcType && contentType != grpcType+"+proto" {
 		return nil, codec.Refuse(codec.HeaderInvalid, "content-type must be %s", grpcType)
 	}
-	if te, _, err := single(headers, "te"); err != nil || te != "trailers" {
-		return nil, codec.Refuse(codec.HeaderInvalid, "te must be trailers, once")
+	te, _, err := single(headers, "te")
+	if err != nil {
+		return nil, err
 	}
-	if _, lines := headers.Get("transfer-encoding"); lines > 0 {
-		return nil, codec.Refuse(codec.HeaderInvalid, "transfer-encoding is not accepted")
+	if te != "trailers" {
+		return nil, codec.Refuse(codec.HeaderInvalid, "te must be trailers")
 	}
-	if coding, err := coding(headers, "content-encoding"); err != nil || coding != codec.Identity {
-		return nil, codec.Refuse(codec.EncodingUnsupported, "gRPC compresses messages, not the body")
-	}
-	if _, err := coding(headers, grpcEncoding); err != nil {
+	if err := checkCodings(headers); err != nil {
 		return nil, err
 	}
 	upstream := codec.Headers{{Name: "content-type", Value: grpcType}, {Name: "te", Value: "trailers"},
 		{Name: "grpc-accept-encoding", Value: string(codec.Identity)}}
 	timeout, ok, err := single(headers, grpcTimeout)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case ok && !validTimeout(timeout):
-		return nil, codec.Refuse(codec.HeaderInvalid, "%s must be 1 to 8 digits and a unit", grpcTimeout)
-	case ok:
-		upstream = append(upstream, codec.Header{Name: grpcTimeout, Value: timeout})
 	}
-	return upstream, nil
+	if !ok {
+		return upstream, nil
+	}
+	if !validTimeout(timeout) {
+		return nil, codec.Refuse(codec.HeaderInvalid, "%s must be 1 to 8 digits and a unit", grpcTimeout)
+	}
+	return append(upstream, codec.Header{Name: grpcTimeout, Value: timeout}), nil
+}
+
+// checkCodings refuses what would compress a body as a whole, and codings of
+// messages that are not known.
+func checkCodings(headers codec.Headers) error {
+	if _, lines := headers.Get("transfer-encoding"); lines > 0 {
+		return codec.Refuse(codec.HeaderInvalid, "transfer-encoding is not accepted")
+	}
+	whole, err := contentCoding(headers)
+	if err != nil {
+		return err
+	}
+	if whole != codec.Identity {
+		return codec.Refuse(codec.EncodingUnsupported, "gRPC compresses messages, not the body")
+	}
+	_, err = coding(headers, grpcEncoding)
+	return err
 }
 
 // validTimeout knows the grammar of grpc-timeout: TimeoutValue TimeoutUnit.

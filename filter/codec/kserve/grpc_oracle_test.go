@@ -37,12 +37,25 @@ var service = sync.OnceValue(func() protoreflect.FileDescriptor {
 	if err := prototext.Unmarshal(source, file); err != nil {
 		panic(err)
 	}
+	keepNaNs(file)
 	descriptor, err := protodesc.NewFile(file, nil)
 	if err != nil {
 		panic(err)
 	}
 	return descriptor
 })
+
+// keepNaNs makes integers of floating-point contents, which have the same form on
+// the wire: this library widens a float and so loses which NaN it was.
+func keepNaNs(file *descriptorpb.FileDescriptorProto) {
+	for _, message := range file.MessageType {
+		for _, field := range message.Field {
+			if field.GetName() == "fp32_contents" {
+				field.Type = descriptorpb.FieldDescriptorProto_TYPE_FIXED32.Enum()
+			}
+		}
+	}
+}
 
 // protobuf reads a message of the service.
 func protobuf(name protoreflect.Name, source []byte) (protoMessage, error) {
@@ -182,8 +195,6 @@ func appendAsTriton(data []byte, d tensor.DataType, value any) []byte {
 		bits = uint64(value)
 	case uint64:
 		bits = value
-	case float32:
-		bits = uint64(math.Float32bits(value))
 	case float64:
 		bits = math.Float64bits(value)
 	}
