@@ -160,8 +160,11 @@ func (s *scanner) skipGenerated() error {
 
 // encodeGenerated writes an answer as Triton does: one object with its keys in the
 // order of their bytes; an output of one element is that element, every other a flat
-// list.
+// list. An error is an event of a stream.
 func (c *HTTP) encodeGenerated(request *codec.Request, response *codec.Response) (*codec.Message, error) {
+	if response.Error != "" {
+		return &codec.Message{Body: c.EncodeError(request, response.Error)}, nil
+	}
 	var w []byte
 	if request.Stream {
 		w = append(w, eventStart...)

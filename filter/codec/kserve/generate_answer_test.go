@@ -146,6 +146,10 @@ func TestGeneratedErrors(t *testing.T) {
 		if err != nil || response.Error != want || !response.Anonymous {
 			t.Errorf("%s: %+v, %v", body, response, err)
 		}
+		m, err := c.EncodeResponse(stream, response)
+		if again, err2 := c.DecodeResponse(stream, nil, m.Body); err != nil || err2 != nil || again.Error != want {
+			t.Errorf("%s comes back as %q, %v, %v", body, m.Body, err, err2)
+		}
 	}
 	if got := string(c.EncodeError(stream, `no "word"`)); got != "data: {\"error\":\"no \\\"word\\\"\"}\n\n" {
 		t.Errorf("an error becomes %q", got)
