@@ -64,8 +64,9 @@ envoys: deps ## the end-to-end tests that depend on Envoy, with its older versio
 	done
 
 .PHONY: nightly
-nightly: test ## everything, all of it on every Envoy, then each fuzz target for FUZZTIME (5m)
+nightly: test ## everything, all of it on every Envoy, long simulations, then each fuzz target for FUZZTIME (5m)
 	$(MAKE) --no-print-directory envoys DIFFERS='.*'
+	go test -timeout 120m -count=1 -tags nightly ./filter/extproc ./monitor/drift
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, names[i]; n = 0}' | \
 	{ status=0; \
 	while read -r package name; do \
@@ -81,4 +82,4 @@ format: # fails when a file is not formatted
 
 .PHONY: vet
 vet:
-	go vet -tags e2e ./...
+	go vet -tags e2e,nightly ./...
