@@ -7,7 +7,8 @@ echo, org/echo   answer with what they got, the same for the same request:
                  of each image in it, or with a call of the first tool if there are
                  tools and the message is the user's; a completion with its prompts;
                  an embedding with four numbers of the SHA-256 of its input.
-                 A chat whose last text is "fail" fails with status 418.
+                 A chat whose last text is "fail" fails with status 418; a stream of
+                 "wait" stops after its first event until there is a chat of "go".
 liar             answers in the name of another model.
 
 Each request adds one JSON line to the file named by the environment variable
@@ -16,6 +17,7 @@ WEIR_RECORD, before it is answered:
     {"path": "/openai/v1/embeddings", "body": "{\\"model\\":…", "headers": {…}}
 """
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -80,10 +82,6 @@ def text_of(message):
     return " ".join(texts)
 
 
-def id_of(prefix, params):
-    return prefix + hashlib.sha256(params.model_dump_json().encode()).hexdigest()[:12]
-
-
 def words(text):
     """The text in pieces of a word with the space before it."""
     pieces = text.split(" ")
@@ -98,10 +96,10 @@ class Echo(OpenAICompletionModel, OpenAIEmbeddingModel):
     def __init__(self, name, says=None):
         super().__init__(name)
         self.says = says or name
+        self.go = asyncio.Event()
 
-    def answer(self, params, object, choices, **more):
-        prefix = "cmpl-" if object == "text_completion" else "chatcmpl-"
-        return {"id": id_of(prefix, params), "object": object, "created": CREATED, "model": self.says,
+    def answer(self, object, choices, **more):
+        return {"id": "echo-1", "object": object, "created": CREATED, "model": self.says,
                 "system_fingerprint": "echo", "choices": choices, **more}  # fmt: skip
 
     async def create_chat_completion(self, request):
@@ -110,6 +108,8 @@ class Echo(OpenAICompletionModel, OpenAIEmbeddingModel):
         text = text_of(last)
         if text == "fail":
             raise OpenAIError(create_error_response("told to fail", status_code=HTTPStatus.IM_A_TEAPOT))
+        if text == "go":
+            self.go.set()
         call = None
         if params.tools and last.role == "user":
             name = params.tools[0].function.name
@@ -128,7 +128,7 @@ class Echo(OpenAICompletionModel, OpenAIEmbeddingModel):
                  "top_logprobs": [{"token": word, "logprob": -0.5, "bytes": None}] * (params.top_logprobs or 0)}
                 for word in words(text)]}  # fmt: skip
         choices = [{"index": i, "message": message, "finish_reason": reason, "logprobs": logprobs} for i in range(params.n or 1)]
-        return ChatCompletion(**self.answer(params, "chat.completion", choices, usage=usage(len(params.messages), len(words(text)))))
+        return ChatCompletion(**self.answer("chat.completion", choices, usage=usage(len(params.messages), len(words(text)))))
 
     async def stream_chat(self, params, text, call):
         deltas = [{"role": "assistant", "content": ""}]
@@ -140,7 +140,9 @@ class Echo(OpenAICompletionModel, OpenAIEmbeddingModel):
         reasons = [None] * len(deltas) + ["tool_calls" if call else "stop"]
         for delta, reason in zip(deltas + [{}], reasons):
             choices = [{"index": i, "delta": delta, "finish_reason": reason} for i in range(params.n or 1)]
-            yield ChatCompletionChunk(**self.answer(params, "chat.completion.chunk", choices))
+            yield ChatCompletionChunk(**self.answer("chat.completion.chunk", choices))
+            if text == "wait":
+                await self.go.wait()
 
     async def create_completion(self, request):
         params = request.params
@@ -156,7 +158,7 @@ class Echo(OpenAICompletionModel, OpenAIEmbeddingModel):
                 tokens = words(choice["text"])
                 choice["logprobs"] = {"tokens": tokens, "token_logprobs": [-0.25] * len(tokens), "text_offset": list(range(len(tokens))),
                                       "top_logprobs": [{token: -0.25} for token in tokens]}  # fmt: skip
-        return Completion(**self.answer(params, "text_completion", choices, usage=usage(len(texts), 1)))
+        return Completion(**self.answer("text_completion", choices, usage=usage(len(texts), 1)))
 
     async def stream_completion(self, params, texts):
         for i, text in enumerate(texts):
@@ -164,7 +166,7 @@ class Echo(OpenAICompletionModel, OpenAIEmbeddingModel):
             for n, piece in enumerate(pieces):
                 reason = "stop" if n == len(pieces) - 1 else None
                 choice = {"index": i, "text": piece, "finish_reason": reason or "stop", "logprobs": None}
-                yield Completion(**self.answer(params, "text_completion", [choice]))
+                yield Completion(**self.answer("text_completion", [choice]))
 
     async def create_embedding(self, request):
         params = request.params
@@ -179,9 +181,8 @@ class Echo(OpenAICompletionModel, OpenAIEmbeddingModel):
                 vector = base64.b64encode(struct.pack("<4f", *vector)).decode()
             data.append({"object": "embedding", "index": i, "embedding": vector})
         # The types of the endpoints know no base64, the clients do.
-        answer = Embedding.model_construct(object="list", data=data, model=self.says,
-                                           usage={"prompt_tokens": len(inputs), "total_tokens": len(inputs)})  # fmt: skip
-        return answer
+        tokens = {"prompt_tokens": len(inputs), "total_tokens": len(inputs)}
+        return Embedding.model_construct(object="list", data=data, model=self.says, usage=tokens)
 
 
 def main(port):
