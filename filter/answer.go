@@ -80,9 +80,13 @@ func errorText(protocol codec.Protocol, body []byte) string {
 		return openai.ErrorText(body)
 	}
 	var parsed struct {
-		Error string `json:"error"`
+		Error  string `json:"error"`
+		Detail any    `json:"detail"` // FastAPI's own errors: a text, or a list for one who wrote the request
 	}
 	_ = json.Unmarshal(body, &parsed) // what does not parse gives no reason
+	if detail, ok := parsed.Detail.(string); ok && parsed.Error == "" {
+		return detail
+	}
 	return parsed.Error
 }
 
