@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
@@ -83,7 +84,9 @@ func errorText(protocol codec.Protocol, body []byte) string {
 		Error  string `json:"error"`
 		Detail any    `json:"detail"` // FastAPI's own errors: a text, or a list for one who wrote the request
 	}
-	_ = json.Unmarshal(body, &parsed) // what does not parse gives no reason
+	// What does not parse gives no reason. generate_stream frames an error as an event,
+	// whatever its status, and others may follow.
+	_ = json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("data: ")))).Decode(&parsed)
 	if detail, ok := parsed.Detail.(string); ok && parsed.Error == "" {
 		return detail
 	}

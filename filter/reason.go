@@ -79,7 +79,7 @@ var statuses = map[Reason]Status{
 	Reason(codec.ParameterInvalid):    {bad, codes.InvalidArgument, "a parameter is not valid", "Strings, numbers and booleans that the protocol knows."},
 	Reason(codec.SharedMemoryDenied):  {forbidden, codes.PermissionDenied, "shared memory is not allowed", "Tensors in shared memory cannot be inspected."},
 	Reason(codec.RemoteContentDenied): {forbidden, codes.PermissionDenied, "content from elsewhere is not allowed", "Send images in the request, as data: URIs; nobody inspects what a server fetches."},
-	Reason(codec.FeatureNotEnabled):   {forbidden, codes.PermissionDenied, "this form of request is not enabled", "Classification and raw binary requests are refused."},
+	Reason(codec.FeatureNotEnabled):   {forbidden, codes.PermissionDenied, "this form of request is not enabled", "Classification needs a model server that has it."},
 	Reason(codec.SignatureMismatch):   {bad, codes.InvalidArgument, "the request does not fit the model", "Compare with GET /v2/models/NAME."},
 	// codec: responses
 	Reason(codec.ResponseMalformed): {blocked, codes.FailedPrecondition, "the model server's answer is not valid", "See the server's log; Weir passes no answer that it cannot read."},

@@ -37,7 +37,7 @@ const (
 	ParameterInvalid    Reason = "parameter_invalid"
 	SharedMemoryDenied  Reason = "shared_memory_denied"
 	RemoteContentDenied Reason = "remote_content_denied" // the server would fetch what nobody inspects
-	FeatureNotEnabled   Reason = "feature_not_enabled"   // classification, raw binary requests
+	FeatureNotEnabled   Reason = "feature_not_enabled"   // classification, of a model server that has none
 	SignatureMismatch   Reason = "signature_mismatch"    // not what the model server says of the model
 	ResponseMalformed   Reason = "response_malformed"
 	ResponseTooLarge    Reason = "response_too_large"
