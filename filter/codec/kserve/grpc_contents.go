@@ -70,11 +70,7 @@ func (c *contents) add(f *field) error {
 	case f.packed && t.DataType.Float():
 		return c.addFloats(f.bytes)
 	}
-	if f.packed {
-		room := min(t.elements-c.count, int64(len(f.bytes))) // a byte is an element at least
-		t.Data = slices.Grow(t.Data, int(room)*t.DataType.Size())
-	}
-	return f.numbers(c.wire, c.addNumber)
+	return c.addNumbers(f)
 }
 
 // addFloats appends packed floating-point numbers, whose form is the binary one.
@@ -94,16 +90,25 @@ func (c *contents) addFloats(packed []byte) error {
 	return nil
 }
 
-func (c *contents) addNumber(value uint64) error {
-	t := c.tensor
-	if c.count++; c.count > t.elements {
-		return c.miscounted()
+func (c *contents) addNumbers(f *field) error {
+	t, data, size := c.tensor, c.tensor.Data, c.tensor.DataType.Size()
+	if f.packed {
+		room := min(t.elements-c.count, int64(len(f.bytes))) // an element takes a byte at least
+		data = slices.Grow(data, int(room)*size)
 	}
-	if !fits(t.DataType, value) {
-		return codec.Refuse(codec.NumberOutOfRange, "an element of input %q is not within the range of %s", t.Name, t.DataType)
-	}
-	t.Data = appendInteger(t.Data, t.DataType.Size(), value)
-	return nil
+	count := c.count // variables, because pointers would slow the loop down
+	err := f.numbers(c.wire, func(value uint64) error {
+		if count++; count > t.elements {
+			return c.miscounted()
+		}
+		if !fits(t.DataType, value) {
+			return codec.Refuse(codec.NumberOutOfRange, "an element of input %q is not within the range of %s", t.Name, t.DataType)
+		}
+		data = appendInteger(data, size, value)
+		return nil
+	})
+	c.count, t.Data = count, data
+	return err
 }
 
 // fits reports whether a number on the wire is a value of the datatype. What has a

@@ -100,8 +100,11 @@ func (s schema) cutField(source []byte) (f field, rest []byte, err error) {
 
 // cutVarint reads a varint in its shortest form.
 func cutVarint(source []byte) (value uint64, rest []byte, err error) {
+	if len(source) > 0 && source[0] < 0x80 {
+		return uint64(source[0]), source[1:], nil
+	}
 	value, n := protowire.ConsumeVarint(source)
-	if n < 0 || n != protowire.SizeVarint(value) {
+	if n < 0 || source[n-1] == 0 {
 		return 0, nil, malformed("a varint that is cut short or longer than it need be")
 	}
 	return value, source[n:], nil
