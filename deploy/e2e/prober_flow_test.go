@@ -81,8 +81,9 @@ func (p *probe) String() string {
 	return fmt.Sprintf("%s, %s, h2 %t, length %t, %d bytes", p.setup.name, p.flow.name, p.wire.h2, p.wire.length, p.wire.size)
 }
 
-func (p *probe) text() string  { return "a\u200b" + strings.Repeat("x", p.wire.size) }
-func (p *probe) clean() string { return "a" + strings.Repeat("x", p.wire.size) }
+func (p *probe) text() string        { return "a\u200b" + strings.Repeat("x", p.wire.size) }
+func (p *probe) traceparent() string { return "00-" + p.trace + "-00f067aa0ba902b7-01" }
+func (p *probe) clean() string       { return "a" + strings.Repeat("x", p.wire.size) }
 
 func flows() []flow { return []flow{unary(), health(), denied(), malformed()} }
 
@@ -172,7 +173,7 @@ func (p *probe) do(address, method, path string, body io.Reader) {
 	}
 	request.Host = "canary.example"
 	request.Header.Set("X-Canary", "canary")
-	request.Header.Set("Traceparent", "00-"+p.trace+"-00f067aa0ba902b7-01")
+	request.Header.Set("Traceparent", p.traceparent())
 	p.read(newClient(p.wire.h2).Do(request))
 }
 
@@ -232,13 +233,16 @@ type prober struct {
 	from   int // the requests at the model server that were looked at
 }
 
-// run sends the probes, some at a time, and finds what of them reached the model
-// server.
+// atATime is the number of probes in flight. It matters where each has to wait for a
+// timer.
+const atATime = 48
+
+// run sends the probes and finds what of them reached the model server.
 func (p *prober) run(t *testing.T, probes []*probe) {
 	t.Helper()
 	byTrace := map[string]*probe{}
 	var group sync.WaitGroup
-	free := make(chan struct{}, 16)
+	free := make(chan struct{}, atATime)
 	for _, one := range probes {
 		p.traces++
 		one.trace = fmt.Sprintf("%032x", p.traces)

@@ -116,8 +116,9 @@ func newProber(t *testing.T, setups []setup) *prober {
 		}
 		writeScores(w, r.id, 0.5, 0.25, 0.25)
 	})
-	return &prober{server: server, stack: private(t, stackOptions{upstream: server.addr(), edit: listeners(t, setups),
-		config: probeConfig("limits: {max_body_bytes: 4MiB, max_response_bytes: 4MiB}\n", "{name: floor, output: SCORES, min_confidence: 0.6, action: flag}")}).ready(t)}
+	config := probeConfig("limits: {request_timeout: 700ms, body_timeout: 1s, max_body_bytes: 4MiB, max_response_bytes: 4MiB}\n",
+		"{name: floor, output: SCORES, min_confidence: 0.6, action: flag}")
+	return &prober{server: server, stack: private(t, stackOptions{upstream: server.addr(), edit: listeners(t, setups), config: config}).ready(t)}
 }
 
 // Envoy's own rules about modes, which differ among versions.
