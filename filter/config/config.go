@@ -59,8 +59,8 @@ type Upstream struct {
 	// HTTP is the URL of the server's HTTP endpoint: scheme, host and port.
 	// Default: http://127.0.0.1:8000.
 	HTTP string `yaml:"http" reload:"restart"`
-	// GRPC is the host:port of the server's gRPC endpoint; empty keeps gRPC closed.
-	// Default: 127.0.0.1:8001.
+	// GRPC is the host:port of the server's gRPC endpoint; empty, or another dialect
+	// than triton, keeps gRPC closed. Default: 127.0.0.1:8001.
 	GRPC string `yaml:"grpc" reload:"restart"`
 	// OpenAI is the URL of the endpoints of the OpenAI API, up to the /v1 of their
 	// paths, such as http://127.0.0.1:9000/openai; empty: the API is not let

@@ -111,6 +111,9 @@ func TestWarnings(t *testing.T) {
 		"models: [{name: 'a*', inputs: {A: {kind: text}}, outputs: {P: {kind: probabilities}}}]": {
 			"1:10: models[0].drift: no baseline: drift of the outputs is not detected"},
 		"models: [{name: a, inputs: {A: {kind: text}}, outputs: {R: {kind: tensor}}}]": nil,
+		"upstream: {dialect: v2-json, grpc: '127.0.0.1:8001'}\nmodels: [{name: a, inputs: {A: {kind: text}}}]": {
+			"1:36: upstream.grpc: gRPC stays closed: it is let through to servers with upstream.dialect triton only"},
+		"upstream: {dialect: v2-json, grpc: ''}\nmodels: [{name: a, inputs: {A: {kind: text}}}]": nil,
 		"upstream: {dialect: v2-json}\nendpoints: [config]\nmodels: [{name: a, inputs: {A: {kind: text}}}]": {
 			"2:12: endpoints: servers with upstream.dialect v2-json have none of these endpoints in a form that clients can reach"},
 		"defaults: {mode: off}\nmodels: [{name: a, mode: shadow, drift: {tolerance: 0}, inputs: {A: {kind: opaque}}}]": {

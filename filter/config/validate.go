@@ -139,6 +139,9 @@ func (v *validator) upstream() {
 	if u.Dialect == V2JSON && len(v.c.Endpoints) > 0 {
 		v.warn("endpoints", "servers with upstream.dialect %s have none of these endpoints in a form that clients can reach", V2JSON)
 	}
+	if u.Dialect == V2JSON && u.GRPC != "" && v.c.source.given("upstream.grpc") {
+		v.warn("upstream.grpc", "gRPC stays closed: it is let through to servers with upstream.dialect %s only", Triton)
+	}
 	if u.Timeout <= 0 {
 		v.fail("upstream.timeout", "must be above 0")
 	}
