@@ -19,6 +19,11 @@ type Received struct {
 	// Headers are those of the request where the server shows them to the model, as
 	// MLServer and KServe do; names are as it writes them.
 	Headers map[string]string `json:"headers"`
+
+	// What Triton acts on itself; the zero value if the request has none.
+	SequenceID any    `json:"sequence_id"` // a number or text
+	Flags      uint   `json:"flags"`       // 1: the sequence starts, 2: it ends
+	Timeout    uint64 `json:"timeout"`     // in microseconds
 }
 
 // ReceivedInput is one tensor. Bytes and SHA256 have an entry for each element

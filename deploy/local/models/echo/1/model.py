@@ -10,7 +10,9 @@ is answered, so a test can tell that nothing reached the model at all:
                  "bytes": [4137], "sha256": ["9f86…"]}]}
 
 A BYTES input has one size and one digest for each element, any other input has
-one of each for the whole tensor in little-endian row-major order.
+one of each for the whole tensor in little-endian row-major order. Of what Triton
+acts on itself, "sequence_id", "flags" (1: start, 2: end of the sequence) and
+"timeout" (in microseconds) are there if the request has them.
 """
 
 import hashlib
@@ -45,6 +47,8 @@ class TritonPythonModel:
                 "parameters": json.loads(request.parameters() or "{}"),
                 "inputs": [self.describe(name, array) for name, array in arrays.items()],
             }
+            scheduling = {"sequence_id": request.correlation_id(), "flags": request.flags(), "timeout": request.timeout()}
+            line.update((key, value) for key, value in scheduling.items() if value)
             os.write(self.record, json.dumps(line).encode() + b"\n")
         return pb_utils.InferenceResponse(
             [pb_utils.Tensor("ECHO_" + name, array) for name, array in arrays.items()]
