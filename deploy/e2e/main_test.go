@@ -71,7 +71,7 @@ func runAll(m *testing.M) (code int, err error) {
 			err = join(err, unguarded.Stop(ctx))
 		}
 	}()
-	shared, err = startStack(ctx, stackOptions{dir: filepath.Join(dir, "shared"), upstream: triton.HTTP,
+	shared, err = startStack(ctx, stackOptions{dir: filepath.Join(dir, "shared"), upstream: triton.HTTP, grpc: triton.GRPC,
 		config: sharedConfig(traces.addr)})
 	if err != nil {
 		return 1, err

@@ -12,17 +12,10 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/emptypb"
 )
 
 // control is a request for anything but an inference.
@@ -94,12 +87,19 @@ func TestSharedMemory(t *testing.T) {
 		control{"POST", "/v2/cudasharedmemory/unregister", "{}", 200, denied})
 }
 
+// evilConfig is the configuration of a model in Python.
+const evilConfig = `{"backend":"python","input":[{"name":"A","data_type":"TYPE_STRING","dims":[1]}],"output":[{"name":"B","data_type":"TYPE_STRING","dims":[1]}]}`
+
+// evilModel is a model that leaves a mark where it runs.
+func evilModel(marker string) string {
+	return fmt.Sprintf("import triton_python_backend_utils\nopen(%q, 'w').close()\nclass TritonPythonModel:\n    def execute(self, requests):\n        return []\n", marker)
+}
+
 // Whoever can load a model runs code of his own.
 func TestRepositoryControl(t *testing.T) {
 	marker := filepath.Join(tempDir(t), "marker")
-	code := fmt.Sprintf("import triton_python_backend_utils\nopen(%q, 'w').close()\nclass TritonPythonModel:\n    def execute(self, requests):\n        return []\n", marker)
-	config := `{"backend":"python","input":[{"name":"A","data_type":"TYPE_STRING","dims":[1]}],"output":[{"name":"B","data_type":"TYPE_STRING","dims":[1]}]}`
-	load, err := json.Marshal(map[string]any{"parameters": map[string]string{"config": config, "file:1/model.py": base64.StdEncoding.EncodeToString([]byte(code))}})
+	load, err := json.Marshal(map[string]any{"parameters": map[string]string{"config": evilConfig,
+		"file:1/model.py": base64.StdEncoding.EncodeToString([]byte(evilModel(marker)))}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -376,42 +376,4 @@ func (b repeat) Read(p []byte) (int, error) {
 		p[i] = byte(b)
 	}
 	return len(p), nil
-}
-
-// So it is to grpc-go, whatever is called.
-func TestGRPCIsRefusedToGo(t *testing.T) {
-	shared.ready(t)
-	connection, err := grpc.NewClient(shared.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close()
-	for _, method := range []string{"/inference.GRPCInferenceService/ModelInfer", "/grpc.health.v1.Health/Check", "/any.Service/Call", echoInfer} {
-		shared.unmoved(t, func() {
-			err := connection.Invoke(t.Context(), method, &emptypb.Empty{}, &emptypb.Empty{})
-			if s := status.Convert(err); s.Code() != codes.PermissionDenied || !strings.HasPrefix(s.Message(), "weir: protocol_not_enabled: ") {
-				t.Errorf("%s: %v", method, err)
-			}
-		})
-	}
-}
-
-// gRPC is refused in the form of gRPC, to NVIDIA's client and to grpc-go.
-func TestGRPCIsRefusedInItsOwnForm(t *testing.T) {
-	shared.ready(t)
-	shared.unmoved(t, func() {
-		out, err := exec.CommandContext(t.Context(), deps.Python, filepath.Join("testdata", "grpc_refused.py"), shared.addr).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		var calls map[string]struct{ Code, Message string }
-		if err := json.Unmarshal(bytes.TrimSpace(out), &calls); err != nil || len(calls) < 8 {
-			t.Fatalf("%s: %v", out, err)
-		}
-		for name, got := range calls {
-			if got.Code != "StatusCode.PERMISSION_DENIED" || !strings.HasPrefix(got.Message, "weir: protocol_not_enabled: ") || !strings.Contains(got.Message, "(decision ") {
-				t.Errorf("%s: %+v", name, got)
-			}
-		}
-	})
 }

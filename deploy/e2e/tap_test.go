@@ -6,12 +6,13 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 )
 
-// tap is a door on the way to a server. It keeps every byte that goes in, and it
-// can be shut.
+// tap is a door on the way to a server. It keeps every byte that goes in, but for
+// the frames that keep up a connection of HTTP/2, and it can be shut.
 type tap struct {
 	Addr   string
 	target string
@@ -66,7 +67,7 @@ func (p *tap) carry(c net.Conn) {
 		_, _ = io.Copy(c, server)
 		_ = c.Close()
 	}()
-	_, _ = io.Copy(server, io.TeeReader(c, p))
+	_, _ = io.Copy(server, io.TeeReader(c, &requests{tap: p}))
 	_ = server.Close()
 	<-done
 	p.mu.Lock()
@@ -75,11 +76,55 @@ func (p *tap) carry(c net.Conn) {
 	p.mu.Unlock()
 }
 
-// Write keeps what went in.
-func (p *tap) Write(b []byte) (int, error) {
+func (p *tap) keep(b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.in.Write(b)
+	_, _ = p.in.Write(b)
+}
+
+// requests is the bytes of one connection on their way into a tap. Frames of HTTP/2
+// that carry nothing of a request may come at any time.
+type requests struct {
+	tap   *tap
+	rest  []byte
+	begun bool
+	http2 bool
+}
+
+const (
+	preface     = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" // RFC 9113 §3.4
+	frameHeader = 9                                  // bytes, §4.1
+)
+
+// Write keeps what is whole.
+func (r *requests) Write(b []byte) (int, error) {
+	r.rest = append(r.rest, b...)
+	if !r.begun && !strings.HasPrefix(preface, string(r.rest)) {
+		r.begun, r.http2 = true, bytes.HasPrefix(r.rest, []byte(preface))
+		if r.http2 {
+			r.pass(len(preface), true)
+		}
+	}
+	if r.begun && !r.http2 {
+		r.pass(len(r.rest), true)
+	}
+	for r.http2 && len(r.rest) >= frameHeader {
+		n := frameHeader + int(r.rest[0])<<16 + int(r.rest[1])<<8 + int(r.rest[2])
+		if n > len(r.rest) {
+			break
+		}
+		kind := r.rest[3]
+		const settings, ping, windowUpdate = 4, 6, 8
+		r.pass(n, kind != settings && kind != ping && kind != windowUpdate)
+	}
+	return len(b), nil
+}
+
+func (r *requests) pass(n int, keep bool) {
+	if keep {
+		r.tap.keep(r.rest[:n])
+	}
+	r.rest = r.rest[n:]
 }
 
 // seen returns every byte that went in since from.
