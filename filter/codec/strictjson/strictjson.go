@@ -295,7 +295,7 @@ func (s *Scanner) skip() error {
 	for {
 		switch c := s.space(); c {
 		case '"':
-			if _, _, err := s.rawString("a string"); err != nil {
+			if err := s.skipString(); err != nil {
 				return err
 			}
 		case '{', '[':

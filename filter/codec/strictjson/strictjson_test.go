@@ -167,6 +167,21 @@ func TestAppendString(t *testing.T) {
 	}
 }
 
+// Every byte at every place of a string is judged as encoding/json and UTF-8 have it.
+func TestEveryByteAtEveryPlace(t *testing.T) {
+	for at := range 20 {
+		for c := range 256 {
+			text := []byte(`"abcdefghijklmnopqrst"`)
+			text[1+at] = byte(c)
+			want := json.Valid(text) && utf8.Valid(text)
+			out, err := rewrite(string(text), 1, true)
+			if (err == nil) != want || want && meaning(t, out) != meaning(t, string(text)) {
+				t.Fatalf("%q: %q, %v, want %t", text, out, err, want)
+			}
+		}
+	}
+}
+
 // FuzzScanner holds that what is accepted is a document to encoding/json, too, that
 // what is written of it has the same meaning, and that both ways of reading agree.
 func FuzzScanner(f *testing.F) {

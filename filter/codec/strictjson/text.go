@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -43,6 +44,9 @@ func (s *Scanner) rawString(what string) (raw []byte, escaped bool, err error) {
 	}
 	ascii := true
 	for i := s.pos + 1; i < len(s.src); i++ {
+		for i+8 < len(s.src) && plain(binary.LittleEndian.Uint64(s.src[i:])) {
+			i += 8
+		}
 		switch c := s.src[i]; {
 		case c == '"':
 			raw = s.src[s.pos+1 : i]
@@ -61,6 +65,34 @@ func (s *Scanner) rawString(what string) (raw []byte, escaped bool, err error) {
 		}
 	}
 	return nil, false, s.malformed("string without end")
+}
+
+// plain reports whether eight bytes are ASCII without quotes, backslashes and C0
+// controls. The subtractions borrow into the top bit of a byte that is too small; a
+// borrow from a byte into the next one comes after the first such byte only.
+func plain(eight uint64) bool {
+	const each = 0x0101010101010101
+	small, quote, backslash := eight-each*' ', (eight^each*'"')-each, (eight^each*'\\')-each
+	return (small|quote|backslash|eight)&(each<<7) == 0
+}
+
+// skipString finds the end of a string without looking at what it holds.
+func (s *Scanner) skipString() error {
+	for i := s.pos + 1; ; i++ {
+		n := bytes.IndexByte(s.src[i:], '"')
+		if n < 0 {
+			return s.malformed("string without end")
+		}
+		i += n
+		escapes := i
+		for s.src[escapes-1] == '\\' { // which ends at the opening quote
+			escapes--
+		}
+		if (i-escapes)%2 == 0 {
+			s.pos = i + 1
+			return nil
+		}
+	}
 }
 
 // unescapes are the one-letter escapes of RFC 8259 §7.
@@ -140,13 +172,21 @@ func AppendString[T string | []byte](dst []byte, text T) []byte {
 func AppendEscaped[T string | []byte](dst []byte, text T) []byte {
 	start := 0
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' {
-			dst = appendEscape(append(dst, text[start:i]...), c)
+		if mustEscape[text[i]] {
+			dst = appendEscape(append(dst, text[start:i]...), text[i])
 			start = i + 1
 		}
 	}
 	return append(dst, text[start:]...)
 }
+
+var mustEscape = func() (set [256]bool) {
+	for c := range ' ' {
+		set[c] = true
+	}
+	set['"'], set['\\'] = true, true
+	return set
+}()
 
 // escapes are the one-letter escapes that are written.
 var escapes = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
