@@ -14,10 +14,6 @@ import (
 // freeInflatedBytes may come out of any compressed body, whatever its ratio.
 const freeInflatedBytes = 64 << 10
 
-func (c *HTTP) inflate(coding codec.Coding, body []byte) ([]byte, error) {
-	return c.limits.inflate(coding, body)
-}
-
 // inflate undoes the coding of a request's body or message: one gzip member or one
 // zlib stream, with its checksum, and not a byte after it.
 func (l *Limits) inflate(coding codec.Coding, body []byte) ([]byte, error) {

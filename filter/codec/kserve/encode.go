@@ -18,7 +18,7 @@ import (
 // DecodeRequest returns, or whose tensors a sanitiser has made larger than a body may
 // be, is refused.
 func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.Message, error) {
-	if err := c.checkRequest(request, outputs); err != nil {
+	if err := c.limits.checkRequest(request, outputs); err != nil {
 		return nil, err
 	}
 	for _, p := range request.Parameters {
@@ -74,10 +74,6 @@ func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 		body = append(body, request.Inputs[i].Data...)
 	}
 	return message(body, len(w)), nil
-}
-
-func (c *HTTP) checkRequest(request *codec.Request, outputs []string) error {
-	return c.limits.checkRequest(request, outputs)
 }
 
 // checkRequest holds that what a sanitiser or a caller made of a request can

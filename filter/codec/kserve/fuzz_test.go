@@ -136,7 +136,7 @@ func FuzzInflate(f *testing.F) {
 		if isGzip {
 			coding = codec.Gzip
 		}
-		plain, err := c.inflate(coding, body)
+		plain, err := c.limits.inflate(coding, body)
 		if reasonOf(t, err) != "ok" {
 			return
 		}
@@ -144,11 +144,11 @@ func FuzzInflate(f *testing.F) {
 			t.Fatalf("%d bytes from %d", len(plain), len(body))
 		}
 		for n := 1; n <= 8 && n <= len(body); n++ {
-			if _, err := c.inflate(coding, body[:len(body)-n]); err == nil {
+			if _, err := c.limits.inflate(coding, body[:len(body)-n]); err == nil {
 				t.Fatalf("the last %d bytes do not matter", n)
 			}
 		}
-		if _, err := c.inflate(coding, append(bytes.Clone(body), 0)); err == nil {
+		if _, err := c.limits.inflate(coding, append(bytes.Clone(body), 0)); err == nil {
 			t.Fatal("a byte after the stream does not matter")
 		}
 	})

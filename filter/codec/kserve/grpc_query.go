@@ -7,13 +7,10 @@ import (
 
 // The messages of operations that infer nothing.
 var (
-	emptySchema = schema{}
-	// name, version
-	modelSchema = schema{1: oneText, 2: oneText}
-	// repository_name, ready
-	indexSchema = schema{1: oneText, 2: oneVarint}
-	// service, of grpc.health.v1
-	healthSchema = schema{1: oneText}
+	emptySchema  = schema{}
+	modelSchema  = schema{1: oneText, 2: oneText}   // name, version
+	indexSchema  = schema{1: oneText, 2: oneVarint} // repository_name, ready
+	healthSchema = schema{1: oneText}               // service, of grpc.health.v1
 )
 
 // DecodeQuery parses the message of an operation that infers nothing, puts the model

@@ -1,29 +1,17 @@
 package kserve
 
 import (
-	"math"
 	"slices"
-	"strings"
-
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"weir/filter/codec"
-	"weir/sanitize/tensor"
 )
 
-// The messages of grpc_service.proto, by the number of each field.
-var (
-	// model_name, model_version, id, parameters, inputs, outputs, raw_input_contents
-	requestSchema = schema{1: oneText, 2: oneText, 3: oneText, 4: manyBytes, 5: manyBytes, 6: manyBytes, 7: manyBytes}
-	// name, datatype, shape, parameters, contents; of inputs and of outputs
-	tensorSchema = schema{1: oneText, 2: oneText, 3: manyVarints, 4: manyBytes, 5: oneMessage}
-	// name, parameters
-	askedSchema = schema{1: oneText, 2: manyBytes}
-	// key, value
-	entrySchema = schema{1: oneText, 2: oneMessage}
-	// bool_param, int64_param, string_param, double_param, uint64_param
-	parameterSchema = schema{1: oneVarint, 2: oneVarint, 3: oneText, 4: oneFixed64, 5: oneVarint}
-)
+// requestSchema is ModelInferRequest: model_name, model_version, id, parameters,
+// inputs, outputs, raw_input_contents.
+var requestSchema = schema{1: oneText, 2: oneText, 3: oneText, 4: manyBytes, 5: manyBytes, 6: manyBytes, 7: manyBytes}
+
+// askedSchema is InferRequestedOutputTensor: name, parameters.
+var askedSchema = schema{1: oneText, 2: manyBytes}
 
 // The parameters of ModelStreamInfer by which the end of an answer is told.
 const (
@@ -58,7 +46,8 @@ func (c *GRPC) DecodeRequest(route codec.Route, headers codec.Headers, body []by
 	if err := r.finish(); err != nil {
 		return nil, err
 	}
-	return &r.Request, nil
+	request := r.Request // without what would keep the body alive
+	return &request, nil
 }
 
 // requestReader puts a request together from the fields of its message.
@@ -221,146 +210,4 @@ func checkModel(model, version string) error {
 		return codec.Refuse(codec.NameInvalid, "the version must be a decimal number without leading zeros")
 	}
 	return nil
-}
-
-// protoTensor is a tensor as its message describes it.
-type protoTensor struct {
-	part
-	typed    bool   // it has contents
-	contents []byte // in the form of InferTensorContents
-}
-
-func readTensor(source []byte, limits *Limits) (t protoTensor, err error) {
-	t.Shape = []int64{} // no dimensions are written as no field
-	err = tensorSchema.walk(source, func(f field) (err error) {
-		switch f.number {
-		case 1:
-			t.Name = string(f.bytes)
-		case 2:
-			if t.DataType, err = tensor.ParseDataType(string(f.bytes)); err != nil {
-				err = codec.Refuse(codec.DataTypeInvalid, "a datatype is not one of the V2 protocol")
-			}
-		case 3:
-			err = f.numbers(protowire.VarintType, func(n uint64) error { return t.addDimension(n, limits) })
-		case 4:
-			var p codec.Parameter
-			if p, err = readParameter(f.bytes, limits); err == nil {
-				err = unknownParameter(p.Name)
-			}
-		case 5:
-			t.typed, t.contents = true, f.bytes
-		}
-		return err
-	})
-	if err != nil {
-		return t, err
-	}
-	if err := checkName(t.Name, limits, "a tensor name"); err != nil {
-		return t, err
-	}
-	if t.DataType == tensor.Invalid {
-		return t, codec.Refuse(codec.DataTypeInvalid, "tensor %q has no datatype", t.Name)
-	}
-	return t, t.measure(limits)
-}
-
-func (t *protoTensor) addDimension(n uint64, limits *Limits) error {
-	if len(t.Shape) == limits.MaxRank {
-		return codec.Refuse(codec.ShapeInvalid, "a shape has more than %d dimensions", limits.MaxRank)
-	}
-	if n > math.MaxInt64 {
-		return codec.Refuse(codec.ShapeInvalid, "a dimension is negative")
-	}
-	t.Shape = append(t.Shape, int64(n))
-	return nil
-}
-
-// attachRaw gives a tensor its raw contents, as a view.
-func (t *protoTensor) attachRaw(raw []byte) error {
-	if size := int64(t.DataType.Size()); size > 0 && int64(len(raw)) != t.elements*size {
-		return codec.Refuse(codec.BinarySizeInvalid, "the raw contents of tensor %q are not what its shape says", t.Name)
-	}
-	t.Data = raw
-	if err := t.Validate(); err != nil {
-		return codec.Refuse(codec.InputDataInvalid, "the BYTES elements of tensor %q do not end where its data ends", t.Name)
-	}
-	return nil
-}
-
-// readParameter reads one entry of a map of parameters.
-func readParameter(source []byte, limits *Limits) (p codec.Parameter, err error) {
-	err = entrySchema.walk(source, func(f field) (err error) {
-		if f.number == 1 {
-			p.Name = string(f.bytes)
-		} else {
-			p.Value, err = parameterValue(f.bytes)
-		}
-		return err
-	})
-	if err != nil {
-		return p, err
-	}
-	if p.Value == nil {
-		return p, codec.Refuse(codec.ParameterInvalid, "a parameter has no value")
-	}
-	return p, checkName(p.Name, limits, "a parameter name")
-}
-
-// parameterValue reads a value: a bool, int64, string, float64 or uint64; nil if
-// there is none.
-func parameterValue(source []byte) (value any, err error) {
-	err = parameterSchema.walk(source, func(f field) error {
-		if value != nil {
-			return malformed("a parameter with several values")
-		}
-		switch f.number {
-		case 1:
-			if f.scalar > 1 {
-				return malformed("a truth value that is neither 0 nor 1")
-			}
-			value = f.scalar == 1
-		case 2:
-			value = int64(f.scalar)
-		case 3:
-			if slices.Contains(f.bytes, 0) {
-				return codec.Refuse(codec.ParameterInvalid, "a parameter holds a NUL, at which Triton would cut it")
-			}
-			value = string(f.bytes)
-		case 4:
-			number := math.Float64frombits(f.scalar)
-			if math.IsNaN(number) || math.IsInf(number, 0) {
-				return codec.Refuse(codec.ParameterInvalid, "a parameter is not a finite number")
-			}
-			value = number
-		case 5:
-			value = f.scalar
-		}
-		return nil
-	})
-	return value, err
-}
-
-// addParameter adds an entry to a map of parameters.
-func addParameter(list []codec.Parameter, p codec.Parameter, limits *Limits) ([]codec.Parameter, error) {
-	if len(list) == limits.MaxParameters {
-		return nil, codec.Refuse(codec.ParameterInvalid, "more than %d parameters", limits.MaxParameters)
-	}
-	if slices.ContainsFunc(list, func(o codec.Parameter) bool { return o.Name == p.Name }) {
-		return nil, codec.Refuse(codec.ParameterInvalid, "a parameter stands twice")
-	}
-	return append(list, p), nil
-}
-
-// finalFlag returns the value of a parameter that must be true or false.
-func finalFlag(p codec.Parameter, reason codec.Reason) (bool, error) {
-	value, ok := p.Value.(bool)
-	if !ok {
-		return false, codec.Refuse(reason, "%s must be true or false", p.Name)
-	}
-	return value, nil
-}
-
-// sortedParameters are the parameters of a map in the order of their names.
-func sortedParameters(list []codec.Parameter) []codec.Parameter {
-	return slices.SortedFunc(slices.Values(list), func(a, b codec.Parameter) int { return strings.Compare(a.Name, b.Name) })
 }

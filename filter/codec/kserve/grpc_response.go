@@ -9,12 +9,12 @@ import (
 	"weir/sanitize/tensor"
 )
 
-var (
-	// model_name, model_version, id, parameters, outputs, raw_output_contents
-	responseSchema = schema{1: oneText, 2: oneText, 3: oneText, 4: manyBytes, 5: manyBytes, 6: manyBytes}
-	// error_message, infer_response
-	streamSchema = schema{1: oneText, 2: oneMessage}
-)
+// responseSchema is ModelInferResponse: model_name, model_version, id, parameters,
+// outputs, raw_output_contents.
+var responseSchema = schema{1: oneText, 2: oneText, 3: oneText, 4: manyBytes, 5: manyBytes, 6: manyBytes}
+
+// streamSchema is ModelStreamInferResponse: error_message, infer_response.
+var streamSchema = schema{1: oneText, 2: oneMessage}
 
 // DecodeResponse parses the model server's answer to a canonical request, or one
 // message of a stream of answers. The outputs are views into body, but for those
@@ -28,10 +28,11 @@ func (c *GRPC) DecodeResponse(request *codec.Request, _ codec.Headers, body []by
 	if err := r.read(body, request.Operation == codec.InferStream); err != nil {
 		return nil, malformedResponse(err)
 	}
-	if err := declassify(request, &r.Response); err != nil {
+	response := r.Response
+	if err := declassify(request, &response); err != nil {
 		return nil, err
 	}
-	return &r.Response, nil
+	return &response, nil
 }
 
 // responseReader puts an answer together from the fields of its message.
@@ -110,9 +111,9 @@ func (r *responseReader) parameter(source []byte) error {
 // finish checks what only the whole message tells and gives the outputs their data.
 func (r *responseReader) finish(stream bool) error {
 	r.Parameters = slices.DeleteFunc(r.Parameters, func(p codec.Parameter) bool { return p.Name == saysFinal })
-	for what, name := range map[string]string{"the id": r.ID, "a model name": r.Model, "a model version": r.Version} {
+	for _, name := range []string{r.ID, r.Model, r.Version} {
 		if name != "" {
-			if err := checkName(name, r.limits, what); err != nil {
+			if err := checkName(name, r.limits, "its id, model or version"); err != nil {
 				return err
 			}
 		}
@@ -182,7 +183,7 @@ func (c *GRPC) EncodeResponse(request *codec.Request, response *codec.Response) 
 			return position(response.Outputs, a.Name) - position(response.Outputs, b.Name)
 		})
 	}
-	body, err := c.appendResponse(response, chosen, stream)
+	body, err := c.responseBody(response, chosen, stream)
 	if err != nil {
 		return nil, err
 	}

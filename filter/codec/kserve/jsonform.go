@@ -62,7 +62,7 @@ func (c *JSON) DecodeHead(route codec.Route, headers codec.Headers) (codec.Heade
 // fixed order of keys and flat data, no larger than a body may be. It asks for the
 // named outputs, for all of them if outputs is empty.
 func (c *JSON) EncodeRequest(request *codec.Request, outputs []string) (*codec.Message, error) {
-	if err := c.checkRequest(request, outputs); err != nil {
+	if err := c.limits.checkRequest(request, outputs); err != nil {
 		return nil, err
 	}
 	if err := checkPlain(request); err != nil {

@@ -1,7 +1,7 @@
-// Package kserve is the codec of the KServe V2 protocol (Open Inference
-// Protocol) over HTTP, in the dialect of NVIDIA Triton: JSON, and JSON followed
-// by binary tensors (Triton's extension_binary_data.md). JSON is the codec for
-// servers that know nothing but the protocol.
+// Package kserve holds the codecs of the KServe V2 protocol (Open Inference
+// Protocol): HTTP in the dialect of NVIDIA Triton, which is JSON, and JSON followed
+// by binary tensors (Triton's extension_binary_data.md); GRPC, the same over gRPC;
+// and JSON, for servers that know nothing but the protocol.
 //
 // # Trust
 //

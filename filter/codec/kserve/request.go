@@ -70,7 +70,7 @@ func (c *HTTP) requestBody(headers codec.Headers, body []byte) (plain []byte, js
 	if len(body) > c.limits.MaxBodyBytes {
 		return nil, 0, codec.Refuse(codec.BodyTooLarge, "the body has more than %d bytes", c.limits.MaxBodyBytes)
 	}
-	if body, err = c.inflate(coding, body); err != nil {
+	if body, err = c.limits.inflate(coding, body); err != nil {
 		return nil, 0, err
 	}
 	jsonBytes, ok, err := length(headers, headerLengthName, len(body))
