@@ -23,9 +23,11 @@ type reader struct {
 	within   bool            // in JSON that stands in a string
 	objects  int             // with keys that are content, so far
 	key      string          // of the value being read, for errors
-	bytes    map[string][]byte
-	counts   map[string]int64
-	total    int // of the bytes
+
+	bytes      map[string][]byte // of the tensors, by name
+	counts     map[string]int64  // of their elements
+	total      int               // of the bytes
+	tokenLists int64
 }
 
 func (c *Codec) reader(body []byte, request *codec.Request, response *codec.Response) *reader {

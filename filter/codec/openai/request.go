@@ -236,8 +236,11 @@ func (t *tokenRun) next() error {
 		return err
 	}
 	if t.count++; t.count == 1 {
+		if r.tokenLists++; r.tokenLists > r.limits.MaxBytesElements {
+			return codec.Refuse(codec.ShapeInvalid, "there are more than %d lists of tokens", r.limits.MaxBytesElements)
+		}
 		t.hole = len(r.holes)
-		r.document.holes = append(r.holes, hole{at: len(r.skeleton), kind: tokensHole})
+		r.hole(tokensHole, 0)
 	}
 	r.holes[t.hole].count = t.count
 	if r.counts[Tokens]++; r.counts[Tokens] > r.limits.MaxElements {

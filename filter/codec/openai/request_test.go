@@ -271,6 +271,12 @@ func TestPromptsRefused(t *testing.T) {
 			}
 		}
 	}
+	lists := small
+	lists.MaxElements = 1000
+	body := []byte(`{"model":"m","prompt":[[1]` + strings.Repeat(",[1]", 64) + "]}")
+	if _, err := newCodec(t, "", lists).DecodeRequest(codec.Route{Operation: codec.Completions}, nil, body); reason(err) != codec.ShapeInvalid {
+		t.Errorf("many lists: %v", err)
+	}
 	if _, err := decode(t, codec.Completions, `{"model":"m","prompt":"x","messages":[]}`); reason(err) != codec.JSONUnknownKey {
 		t.Errorf("messages in a completion: %v", err)
 	}
