@@ -48,3 +48,13 @@ func TestEndpoints(t *testing.T) {
 		}
 	}
 }
+
+// gRPC is let through only to a server that is said to speak it as Triton does.
+func TestGRPCCodec(t *testing.T) {
+	for text, want := range map[string]bool{"": true, "upstream: {grpc: 'localhost:9001'}": true, "upstream: {grpc: ''}": false,
+		"upstream: {dialect: v2-json}": false, "upstream: {dialect: v2-json, grpc: 'localhost:9001'}": false} {
+		if _, got := build(t, text).Codecs[codec.KServeGRPC]; got != want {
+			t.Errorf("%q lets gRPC through: %t", text, got)
+		}
+	}
+}
