@@ -86,7 +86,7 @@ func (s *Stream) Response(message []byte) Outcome {
 	}
 	t.answered = true
 	out := t.Event(message)
-	if t.final {
+	if t.final || peek.Final { // also if it was refused before it was read whole
 		t.End(nil)
 		delete(s.open, t.id)
 	}

@@ -129,7 +129,7 @@ func (t *Transaction) admit() error {
 		if _, err := t.runtime.Signatures.Lookup(t.route.Model, t.route.Version); err != nil {
 			return &fault{UpstreamNotReady, err.Error()}
 		}
-	case codec.ServerReady:
+	case codec.ServerReady, codec.HealthCheck:
 		if !t.runtime.Signatures.Ready() {
 			return &fault{UpstreamNotReady, "not every model of the policy is ready"}
 		}

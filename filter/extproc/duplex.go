@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"errors"
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -132,10 +133,23 @@ func (d *duplex) response(chunk []byte, end bool) (out answers, err error) {
 		splitErr = codec.Refuse(codec.ResponseMalformed, "the answer ends without a status")
 	}
 	if splitErr != nil {
-		return append(out, d.refuse(splitErr)...), nil
+		return append(out, d.refuse(ofServer(splitErr))...), nil
 	}
 	d.settle()
 	return out, nil
+}
+
+// ofServer is the refusal of messages that are the model server's: the splitter does
+// not know whose it cuts.
+func ofServer(err error) error {
+	var refusal *codec.Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	if refusal.Reason == codec.BodyTooLarge {
+		return codec.Refuse(codec.ResponseTooLarge, "%s", refusal.Detail)
+	}
+	return codec.Refuse(codec.ResponseMalformed, "%s", refusal.Detail)
 }
 
 // speak says the refusals that waited for their place.
@@ -151,7 +165,7 @@ func (d *duplex) speak() (out answers) {
 // responseTrailers ends the answers.
 func (d *duplex) responseTrailers() answers {
 	if err := d.responses.End(); err != nil {
-		return d.refuse(err)
+		return d.refuse(ofServer(err))
 	}
 	return nil
 }

@@ -262,6 +262,8 @@ func TestStreamsThatBreak(t *testing.T) {
 	}{
 		"answer to nobody":          {[]message{head, a, ok, answerTo("b", "x")}, "headers | refused response_malformed"},
 		"answer that does not read": {[]message{head, a, ok, responseBodyOf(framed("x"), false)}, "headers | refused response_malformed"},
+		"answer too large":          {[]message{head, a, ok, responseBodyOf("\x00\x7f\xff\xff\xff", false)}, "headers | refused response_too_large"},
+		"answer cut short":          {[]message{head, a, ok, responseBodyOf("\x00\x00", false), grpcTrailers}, "headers | refused response_malformed"},
 		"no trailers":               {[]message{head, a, ok, answerTo("a", "x"), responseBodyOf("", true)}, "headers | a x | refused response_malformed"},
 		"ends within a message":     {[]message{head, requestBodyOf(framed("abc")[:7], true)}, "refused message_malformed"},
 		"flag":                      {[]message{head, requestBodyOf("\x02\x00\x00\x00\x00", false)}, "refused message_malformed"},
