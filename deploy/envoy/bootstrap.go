@@ -51,7 +51,7 @@ func (o Options) Validate() error {
 	if socket, ok := strings.CutPrefix(o.Socket, "unix://"); !ok || !path.IsAbs(socket) {
 		errs = append(errs, fmt.Errorf("socket: %q is not unix:///PATH", o.Socket))
 	}
-	if _, err := o.modelServers(); err != nil {
+	if _, err := o.ModelServers(); err != nil {
 		errs = append(errs, err)
 	}
 	if o.OTLPEndpoint != "" {
@@ -100,11 +100,11 @@ func Bootstrap(o Options) ([]byte, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	servers, err := o.modelServers()
+	servers, err := o.ModelServers()
 	if err != nil {
 		return nil, err
 	}
-	otlp := server{}
+	otlp := Server{}
 	if o.OTLPEndpoint != "" {
 		if otlp, err = parseURL(o.OTLPEndpoint, false); err != nil {
 			return nil, err
