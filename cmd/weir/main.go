@@ -108,7 +108,7 @@ func fail(code int, format string, args ...any) error {
 func newRoot() *cobra.Command {
 	root := newGroup("weir", "A sidecar firewall for model servers",
 		newServe(), newInit(), newCheck(), newExplain(), newSanitize(), newBaseline(), newDrift(),
-		newEnvoyConfig(), newHealthcheck(), newConfig(), newVersion())
+		newEnvoyConfig(), newDoctor(), newHealthcheck(), newConfig(), newVersion())
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.Version = currentVersion()
 	root.SetVersionTemplate(versionLine())
