@@ -79,7 +79,7 @@ func envoyOptions(cfg *config.Config) envoy.Options {
 	return envoy.Options{
 		Socket:            cfg.Listen,
 		Upstream:          cfg.Upstream.HTTP,
-		GRPC:              cfg.Upstream.GRPC,
+		GRPC:              cfg.Upstream.OpenGRPC(),
 		OpenAI:            cfg.Upstream.OpenAI,
 		OTLPEndpoint:      cfg.Telemetry.OTLPEndpoint,
 		MaxBodyBytes:      int64(cfg.Limits.MaxBodyBytes),

@@ -69,13 +69,22 @@ func (c *Config) codecs() (codec.Codecs, error) {
 	} else {
 		codecs[codec.KServeHTTP], err = kserve.NewHTTP(c.Limits.codec())
 	}
-	if err == nil && c.Upstream.Dialect == Triton && c.Upstream.GRPC != "" {
+	if err == nil && c.Upstream.OpenGRPC() != "" {
 		codecs[codec.KServeGRPC], err = kserve.NewGRPC(c.Limits.codec())
 	}
 	if err == nil && c.Upstream.OpenAI != "" {
 		codecs[codec.OpenAI], err = openai.New(c.Upstream.openAIBase(), c.Limits.openAI())
 	}
 	return codecs, err
+}
+
+// OpenGRPC is the gRPC endpoint that clients reach; "" if gRPC is closed, as it is
+// with every dialect but Triton's.
+func (u Upstream) OpenGRPC() string {
+	if u.Dialect != Triton {
+		return ""
+	}
+	return u.GRPC
 }
 
 // Client returns a client of the model server.
