@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -255,15 +254,6 @@ func (k trick) kills(t *testing.T) {
 		t.Error("without Weir: Triton survives")
 	}
 	k.withWeir(t)
-}
-
-// names returns the names of inputs in a record.
-func names(r local.Received) (all []string) {
-	for _, input := range r.Inputs {
-		all = append(all, input.Name)
-	}
-	slices.Sort(all)
-	return all
 }
 
 // repeated joins n copies.
