@@ -41,6 +41,7 @@ var layers = []string{
 	"cmd/weir",
 	"deploy/local",
 	"deploy/local/demo",
+	"deploy/local/conformance",
 	"deploy/prometheus",
 	"deploy/e2e",
 }
