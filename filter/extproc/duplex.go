@@ -54,6 +54,9 @@ func (d *duplex) request(chunk []byte, end bool) (out answers, err error) {
 	if splitErr != nil {
 		return append(out, d.refuse(splitErr)...), nil
 	}
+	if len(messages) > 0 { // the one that was awaited is whole
+		x.due = time.Time{}
+	}
 	d.settle()
 	if end {
 		d.requested = true

@@ -2,6 +2,7 @@ package extproc
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"io"
 	"strings"
@@ -371,5 +372,35 @@ func TestModesOfFlows(t *testing.T) {
 		if e, _ := run(s, io.EOF, flow.head(nil)); refusalOf(last(t, e)) != "proxy_mode_unsafe" {
 			t.Errorf("%s without modes: %v", name, last(t, e))
 		}
+	}
+}
+
+// The time of a message ends with it: a client that never pauses between messages has
+// it for each of them, one that sends a message in drops for all of these together.
+func TestTimeOfAMessageOfAStream(t *testing.T) {
+	x := &exchange{server: speaking(t), ctx: context.Background()}
+	e := &envoy{}
+	step := func(m message) {
+		t.Helper()
+		if _, err := x.step(m(e)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer x.close(nil)
+	step(streamHead(modes(duplexMode, duplexMode)))
+	step(requestBodyOf(framed("a")[:4], false))
+	long := time.Now().Add(-time.Hour)
+	x.due = long
+	step(requestBodyOf(framed("a")[4:5], false))
+	if !x.due.Equal(long) {
+		t.Error("a drop of a message gave it more time")
+	}
+	step(requestBodyOf(framed("a")[5:]+framed("b")[:3], false))
+	if !x.due.After(time.Now()) {
+		t.Error("the second message has the time of the first")
+	}
+	step(requestBodyOf(framed("b")[3:], false))
+	if !x.due.IsZero() {
+		t.Error("no message is awaited, but its time runs")
 	}
 }
