@@ -104,7 +104,7 @@ func (d *duplex) judge(message []byte) answers {
 
 // requestTrailers ends the requests as their end would.
 func (d *duplex) requestTrailers(r *extprocv3.HttpTrailers) (answers, error) {
-	if err := d.requests.End(); err != nil && !d.exchange.refused {
+	if err := d.requests.End(); err != nil && d.exchange.phase != final {
 		return d.refuse(err), nil
 	}
 	d.requested = true

@@ -404,3 +404,23 @@ func TestTimeOfAMessageOfAStream(t *testing.T) {
 		t.Error("no message is awaited, but its time runs")
 	}
 }
+
+// After the end of an exchange Envoy takes no refusal any more: neither for a message
+// that is overdue nor for one that is cut short.
+func TestNothingIsRefusedAfterTheEnd(t *testing.T) {
+	half := requestBodyOf(framed("a")[:4], false)
+	for name, ends := range map[string]message{"refusal": answerTo("nobody", "x"), "status": grpcTrailers} {
+		x, e := &exchange{server: speaking(t), ctx: context.Background()}, &envoy{}
+		for _, m := range []message{streamHead(modes(duplexMode, duplexMode)), ok, half, ends} {
+			if _, err := x.step(m(e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if x.due.IsZero() || x.late() != nil {
+			t.Errorf("after a %s a message is still awaited", name)
+		}
+		x.close(nil)
+	}
+	e, _ := run(speaking(t), io.EOF, streamHead(modes(duplexMode, duplexMode)), ok, half, grpcTrailers, trailersOfRequest)
+	wantClient(t, e, "headers", "trailers")
+}

@@ -156,9 +156,10 @@ func receive(stream extprocv3.ExternalProcessor_ProcessServer, next <-chan struc
 	return messages
 }
 
-// late returns a channel that gives a value when the awaited body is overdue.
+// late returns a channel that gives a value when the awaited body is overdue. After
+// the end of the exchange none is.
 func (x *exchange) late() <-chan time.Time {
-	if x.due.IsZero() {
+	if x.due.IsZero() || x.phase == final {
 		return nil
 	}
 	return time.After(time.Until(x.due))
