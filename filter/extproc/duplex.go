@@ -33,7 +33,7 @@ func newDuplex(x *exchange) *duplex {
 }
 
 // request takes a piece of the client's messages.
-func (d *duplex) request(chunk []byte, end bool) (out answers, err error) {
+func (d *duplex) request(chunk []byte, end bool) (answers, error) {
 	x := d.exchange
 	if d.requested || x.refused || x.phase == final {
 		return nil, nil // an end may come twice, and what follows a refusal counts no more
@@ -43,16 +43,15 @@ func (d *duplex) request(chunk []byte, end bool) (out answers, err error) {
 	}
 	messages, splitErr := d.requests.Write(chunk)
 	for _, message := range messages {
-		out = append(out, d.judge(message)...)
-		if x.refused {
-			return out, nil
+		if err := x.say(d.judge(message, len(chunk))); err != nil || x.refused {
+			return nil, err
 		}
 	}
 	if splitErr == nil && end {
 		splitErr = d.requests.End()
 	}
 	if splitErr != nil {
-		return append(out, d.refuse(splitErr)...), nil
+		return d.refuse(splitErr), nil
 	}
 	if len(messages) > 0 { // the one that was awaited is whole
 		x.due = time.Time{}
@@ -60,14 +59,14 @@ func (d *duplex) request(chunk []byte, end bool) (out answers, err error) {
 	d.settle()
 	if end {
 		d.requested = true
-		out = append(out, streamed(onRequestBodies, nil, true))
+		return answers{streamed(onRequestBodies, nil, true)}, nil
 	}
-	return out, nil
+	return nil, nil
 }
 
-// hold reserves what waits here, with a piece that has come.
-func (d *duplex) hold(chunk int) bool {
-	return d.exchange.grow(int64(2*minBodyBytes + d.requests.Pending() + d.responses.Pending() + chunk))
+// hold reserves what waits here, and so many bytes beside it.
+func (d *duplex) hold(bytes int) bool {
+	return d.exchange.grow(int64(2*minBodyBytes + d.requests.Pending() + d.responses.Pending() + bytes))
 }
 
 // settle gives back what messages took that have gone on, and sets the time in which
@@ -83,12 +82,14 @@ func (d *duplex) settle() {
 	}
 }
 
-// judge decides on one message of the client's. A refusal ends the call as long as
-// the answer has not begun; later it is said in the stream.
-func (d *duplex) judge(message []byte) answers {
+// judge decides on one message of the client's, of a piece of so many bytes. A refusal
+// ends the call as long as the answer has not begun; later it is said in the stream.
+func (d *duplex) judge(message []byte, piece int) answers {
 	x := d.exchange
 	o := d.stream.Request(message)
 	switch {
+	case o.Refusal == nil && !d.hold(piece+len(o.Message)): // inflated, it may be larger than it came
+		return d.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
 	case o.Refusal == nil:
 		return withFacts(pieces(onRequestBodies, o.Message, false), o.Facts)
 	case x.phase == responseHead || o.Reply == nil:
@@ -112,34 +113,40 @@ func (d *duplex) requestTrailers(r *extprocv3.HttpTrailers) (answers, error) {
 }
 
 // response takes a piece of the model server's messages.
-func (d *duplex) response(chunk []byte, end bool) (out answers, err error) {
+func (d *duplex) response(chunk []byte, end bool) (answers, error) {
 	x := d.exchange
-	if x.refused {
-		return nil, nil
+	if err := x.say(d.speak()); err != nil {
+		return nil, err
 	}
-	out = d.speak()
 	if !d.hold(len(chunk)) {
-		return append(out, d.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))...), nil
+		return d.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight")), nil
 	}
 	messages, splitErr := d.responses.Write(chunk)
 	for _, message := range messages {
-		o := d.stream.Response(message)
-		if o.Refusal != nil && o.Reply == nil {
-			return append(out, x.build(onResponseBodies, filter.Answer{Refusal: o.Refusal, Facts: o.Facts})...), nil
+		if err := x.say(d.answer(message)); err != nil || x.refused {
+			return nil, err
 		}
-		if o.Refusal != nil {
-			o.Message = o.Reply
-		}
-		out = append(out, withFacts(pieces(onResponseBodies, o.Message, false), o.Facts)...)
 	}
 	if splitErr == nil && end {
 		splitErr = codec.Refuse(codec.ResponseMalformed, "the answer ends without a status")
 	}
 	if splitErr != nil {
-		return append(out, d.refuse(ofServer(splitErr))...), nil
+		return d.refuse(ofServer(splitErr)), nil
 	}
 	d.settle()
-	return out, nil
+	return nil, nil
+}
+
+// answer decides on one message of the model server's.
+func (d *duplex) answer(message []byte) answers {
+	o := d.stream.Response(message)
+	switch {
+	case o.Refusal == nil:
+		return withFacts(pieces(onResponseBodies, o.Message, false), o.Facts)
+	case o.Reply == nil:
+		return d.exchange.build(onResponseBodies, filter.Answer{Refusal: o.Refusal, Facts: o.Facts})
+	}
+	return withFacts(pieces(onResponseBodies, o.Reply, false), o.Facts)
 }
 
 // ofServer is the refusal of messages that are the model server's: the splitter does

@@ -35,6 +35,7 @@ const (
 // exchange is one HTTP exchange on one ext_proc stream. One goroutine owns it.
 type exchange struct {
 	server   *Server
+	stream   extprocv3.ExternalProcessor_ProcessServer
 	ctx      context.Context
 	tx       *filter.Transaction
 	phase    phase
@@ -54,7 +55,9 @@ type exchange struct {
 // None answers nothing: messages that ask for no answer, and those after the end.
 type answers []*extprocv3.ProcessingResponse
 
-// step takes one message of Envoy's and returns the answers to it.
+// step takes one message of Envoy's and returns the answers to it, or the last of
+// them: those to the messages of a stream are said as soon as each is judged, so that
+// no more than one waits in memory, however many come in a piece.
 func (x *exchange) step(m *extprocv3.ProcessingRequest) (answers, error) {
 	if c := m.GetProtocolConfig(); c != nil {
 		x.modes = c

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -378,8 +379,8 @@ func TestModesOfFlows(t *testing.T) {
 // The time of a message ends with it: a client that never pauses between messages has
 // it for each of them, one that sends a message in drops for all of these together.
 func TestTimeOfAMessageOfAStream(t *testing.T) {
-	x := &exchange{server: speaking(t), ctx: context.Background()}
 	e := &envoy{}
+	x := &exchange{server: speaking(t), stream: e, ctx: context.Background()}
 	step := func(m message) {
 		t.Helper()
 		if _, err := x.step(m(e)); err != nil {
@@ -410,7 +411,8 @@ func TestTimeOfAMessageOfAStream(t *testing.T) {
 func TestNothingIsRefusedAfterTheEnd(t *testing.T) {
 	half := requestBodyOf(framed("a")[:4], false)
 	for name, ends := range map[string]message{"refusal": answerTo("nobody", "x"), "status": grpcTrailers} {
-		x, e := &exchange{server: speaking(t), ctx: context.Background()}, &envoy{}
+		e := &envoy{}
+		x := &exchange{server: speaking(t), stream: e, ctx: context.Background()}
 		for _, m := range []message{streamHead(modes(duplexMode, duplexMode)), ok, half, ends} {
 			if _, err := x.step(m(e)); err != nil {
 				t.Fatal(err)
@@ -423,4 +425,86 @@ func TestNothingIsRefusedAfterTheEnd(t *testing.T) {
 	}
 	e, _ := run(speaking(t), io.EOF, streamHead(modes(duplexMode, duplexMode)), ok, half, grpcTrailers, trailersOfRequest)
 	wantClient(t, e, "headers", "trailers")
+}
+
+// larger is a spoken protocol in which a message is larger upstream than it came;
+// decodes is called for each that is read.
+type larger struct {
+	spoken
+	decodes func()
+}
+
+func (c larger) DecodeRequest(route codec.Route, headers codec.Headers, body []byte) (*codec.Request, error) {
+	c.decodes()
+	return c.spoken.DecodeRequest(route, headers, body)
+}
+
+func (c larger) EncodeRequest(*codec.Request, []string) (*codec.Message, error) {
+	return &codec.Message{Body: c.frame(strings.Repeat("x", 900<<10))}, nil
+}
+
+// However many messages come in a piece, what became of one has gone before the next
+// is judged, and is reserved until then.
+func TestMessagesOfAPieceGoOneByOne(t *testing.T) {
+	s := speaking(t)
+	messages := []message{streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a")+framed("b")+framed("c"), false)}
+	e := &envoy{messages: messages, end: io.EOF}
+	var sent, held []int
+	runtime := *s.filter.Runtime()
+	runtime.Codecs = codec.Codecs{codec.KServeGRPC: larger{spoken{framed: true}, func() {
+		_, bytes := s.InFlight()
+		sent, held = append(sent, len(e.upstream())>>10), append(held, int(bytes)>>10)
+	}}}
+	s.filter.Use(&runtime)
+	_ = s.Process(e)
+	if !slices.Equal(sent, []int{0, 900, 1800}) {
+		t.Errorf("before each message %d KiB had gone", sent)
+	}
+	if len(held) != 3 || held[1] < 900*memoryFactor {
+		t.Errorf("before each message %d KiB were reserved", held)
+	}
+	hold := &exchange{server: s, ctx: context.Background()}
+	if !hold.reserve(3600 << 10) {
+		t.Fatal("the reservation failed")
+	}
+	defer hold.release()
+	e, _ = run(s, io.EOF, messages...)
+	wantClient(t, e, "refused overloaded")
+}
+
+// counted is a spoken protocol; decodes is called for each answer that is read.
+type counted struct {
+	spoken
+	decodes func()
+}
+
+func (c counted) DecodeResponse(r *codec.Request, h codec.Headers, body []byte) (*codec.Response, error) {
+	c.decodes()
+	return c.spoken.DecodeResponse(r, h, body)
+}
+
+func TestAnswersOfAPieceGoOneByOne(t *testing.T) {
+	for name, tc := range map[string]struct {
+		messages []message
+		answer   message
+	}{
+		"stream": {[]message{streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a"), false), ok}, answerTo("a", "x")},
+		"events": {[]message{eventsHead(modes(bufferedMode, duplexMode)), requestBodyOf("a", true),
+			responseHeaders("200", "via_upstream", false, "content-type", "text/event-stream")}, responseBodyOf("data: 1 x\n\n", false)},
+	} {
+		s := speaking(t)
+		e := &envoy{end: io.EOF}
+		e.messages = append(tc.messages, func(e *envoy) *extprocv3.ProcessingRequest {
+			return responseBodyOf(strings.Repeat(string(tc.answer(e).GetResponseBody().GetBody()), 3), false)(e)
+		})
+		var said []int
+		count := func() { said = append(said, strings.Count(strings.Join(e.client(), " | "), " x")) }
+		runtime := *s.filter.Runtime()
+		runtime.Codecs = codec.Codecs{codec.KServeGRPC: counted{spoken{framed: true}, count}, codec.KServeHTTP: counted{spoken{}, count}}
+		s.filter.Use(&runtime)
+		_ = s.Process(e)
+		if said = slices.Compact(said); !slices.Equal(said, []int{0, 1, 2}) {
+			t.Errorf("%s: before each answer the client had got %d", name, said)
+		}
+	}
 }

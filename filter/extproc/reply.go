@@ -47,56 +47,49 @@ func isEventStream(contentType string) bool {
 
 // body takes the next piece; end says that it is the last.
 func (r *reply) body(chunk []byte, end bool) (answers, error) {
-	var out answers
 	r.came = true
+	take := r.split
 	if r.events == nil {
-		out = r.collect(chunk)
-	} else {
-		out = r.split(chunk)
+		take = r.collect
 	}
-	if end && !r.exchange.refused {
+	out, err := take(chunk)
+	if err == nil && end && !r.exchange.refused {
 		out = append(out, r.end(true)...)
 	}
-	return out, nil
+	return out, err
 }
 
 // collect keeps a piece of the one body.
-func (r *reply) collect(chunk []byte) answers {
+func (r *reply) collect(chunk []byte) (answers, error) {
 	x := r.exchange
 	size := int64(len(r.buffer) + len(chunk))
 	switch {
-	case x.refused:
-		return nil
 	case size > x.server.limits.MaxBodyBytes:
-		return r.refuse(codec.Refuse(codec.ResponseTooLarge, "the answer is larger than the limit"))
+		return r.refuse(codec.Refuse(codec.ResponseTooLarge, "the answer is larger than the limit")), nil
 	case !x.grow(size):
-		return r.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
+		return r.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight")), nil
 	}
 	r.buffer = append(r.buffer, chunk...)
-	return nil
+	return nil, nil
 }
 
 // split judges the events that a piece completes.
-func (r *reply) split(chunk []byte) (out answers) {
+func (r *reply) split(chunk []byte) (answers, error) {
 	x := r.exchange
-	if r.ended || x.refused {
-		return nil
-	}
 	if !x.grow(int64(max(r.events.Pending()+len(chunk), minBodyBytes))) {
-		return r.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"))
+		return r.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight")), nil
 	}
-	events, err := r.events.Write(chunk)
+	events, splitErr := r.events.Write(chunk)
 	for _, event := range events {
-		out = append(out, r.event(event)...)
-		if r.ended || x.refused {
-			return out
+		if err := x.say(r.event(event)); err != nil || r.ended || x.refused {
+			return nil, err
 		}
 	}
-	if err != nil {
-		out = append(out, r.refuse(err)...)
+	if splitErr != nil {
+		return r.refuse(splitErr), nil
 	}
 	x.shrink(int64(max(r.events.Pending(), minBodyBytes)))
-	return out
+	return nil, nil
 }
 
 // event judges one event. The first that is refused ends the answer: with a status

@@ -83,7 +83,7 @@ func (s *Server) Register() *grpc.Server {
 // Process serves one exchange. It returns nil only when the exchange is final:
 // Weir has refused it, or has answered its last message.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err error) {
-	x := &exchange{server: s, ctx: stream.Context()}
+	x := &exchange{server: s, stream: stream, ctx: stream.Context()}
 	s.streams.Add(1)
 	defer s.streams.Add(-1)
 	defer func() {
@@ -98,14 +98,14 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 	messages := receive(stream, next)
 	for {
 		next <- struct{}{}
-		if err := x.turn(stream, messages); err != nil {
+		if err := x.turn(messages); err != nil {
 			return x.ended(err)
 		}
 	}
 }
 
 // turn answers one message, and before it what is overdue.
-func (x *exchange) turn(stream extprocv3.ExternalProcessor_ProcessServer, messages <-chan received) error {
+func (x *exchange) turn(messages <-chan received) error {
 	for {
 		select {
 		case m := <-messages:
@@ -116,18 +116,19 @@ func (x *exchange) turn(stream extprocv3.ExternalProcessor_ProcessServer, messag
 			if err != nil {
 				return err
 			}
-			return send(stream, out)
+			return x.say(out)
 		case <-x.late():
-			if err := send(stream, x.expired()); err != nil {
+			if err := x.say(x.expired()); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func send(stream extprocv3.ExternalProcessor_ProcessServer, out answers) error {
+// say sends answers; it waits while Envoy does not take them.
+func (x *exchange) say(out answers) error {
 	for _, response := range out {
-		if err := stream.Send(response); err != nil {
+		if err := x.stream.Send(response); err != nil {
 			return err
 		}
 	}
