@@ -107,11 +107,11 @@ func (s *Stream) broken(err error) Outcome {
 // refused has a Refusal and a Reply that says the same within the stream; nothing
 // that the model server sends for the same request after it goes on.
 func (t *Transaction) Event(message []byte) Outcome {
-	answer := t.ResponseBody(200, nil, message)
-	switch {
-	case t.refused:
+	if t.refused {
 		return Outcome{} // said already
-	case answer.Refusal != nil:
+	}
+	answer := t.ResponseBody(200, nil, message)
+	if answer.Refusal != nil {
 		t.refused = true
 		return Outcome{Refusal: answer.Refusal, Reply: t.InStream(answer.Refusal), Facts: answer.Facts}
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"weir/filter"
+	"weir/filter/codec"
 	"weir/monitor/decision"
 	"weir/monitor/telemetry"
 )
@@ -70,6 +71,36 @@ func TestStreamsAreRecorded(t *testing.T) {
 	for _, r := range records[1:] {
 		if r.Stream != call.ID || r.ID == call.ID {
 			t.Errorf("message %d belongs to %q, want %q", r.Message, r.Stream, call.ID)
+		}
+	}
+}
+
+// strict is a spoken protocol in which an answer "bad" can be told, but not read.
+type strict struct{ spoken }
+
+func (c strict) DecodeResponse(r *codec.Request, h codec.Headers, body []byte) (*codec.Response, error) {
+	if r.Model != "" && strings.HasSuffix(c.text(body), " bad") {
+		return nil, codec.Refuse(codec.ResponseMalformed, "bad")
+	}
+	return c.spoken.DecodeResponse(r, h, body)
+}
+
+// What follows a refused answer changes nothing of its record.
+func TestRefusedAnswerStaysRefused(t *testing.T) {
+	s, renew := recording(t)
+	runtime := *s.filter.Runtime()
+	runtime.Codecs = codec.Codecs{codec.KServeGRPC: strict{spoken{framed: true}}}
+	store := renew()
+	s.filter.Use(&runtime)
+	e, err := run(s, io.EOF, streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a"), true), ok,
+		answerTo("a", "bad"), answerTo("a", "x"), answerTo("a", "error no"), answerTo("a", "final"), grpcTrailers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantClient(t, e, "headers", "a error weir: response_malformed: the model server's answer is not valid", "trailers")
+	for _, r := range store.Last(10, "") {
+		if r.Message == 1 && summary(r) != "1: infer_stream block response_body response_malformed" {
+			t.Errorf("recorded %q", summary(r))
 		}
 	}
 }
