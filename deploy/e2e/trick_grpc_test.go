@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"weir/deploy/local"
 )
 
 // Names are C strings for Triton over gRPC, too.
@@ -33,7 +35,7 @@ func TestTrick13ShapeThatOverflowsOverGRPC(t *testing.T) {
 	shared.ready(t)
 	k := rpcTrick{message: pbBytes(1, "echo") + pbBytes(5, pbBytes(1, "VALUES")+pbBytes(2, "FP32")+pbBytes(3, string(protowire.AppendVarint(nil, 1<<62)))) + pbBytes(7, ""),
 		reason: "shape_invalid"}
-	victim := newTriton(t, "echo")
+	victim := newTriton(t, local.TritonOptions{Models: []string{"echo"}})
 	k.send(t, victim.GRPC)
 	if r := (rpcTrick{message: rpcText("good")}).send(t, victim.GRPC); r.code != codes.Internal || !strings.Contains(r.message, "not healthy") {
 		t.Errorf("without Weir the model lives: %+v", r)

@@ -109,10 +109,7 @@ func TestTrick24OtherModelsAndVersions(t *testing.T) {
 		write("inner/"+version+"/model.py", read("1/model.py"))
 	}
 	write("inner/config.pbtxt", read("config.pbtxt")+"version_policy: { all {} }\n")
-	server, err := local.StartTriton(t.Context(), deps, local.TritonOptions{Repository: repository, LogDir: tempDir(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := newTriton(t, local.TritonOptions{Repository: repository})
 	s := private(t, stackOptions{upstream: server.HTTP, config: `
 models:
   - {name: pipeline, inputs: {TEXT: {kind: text}}}

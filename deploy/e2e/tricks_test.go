@@ -4,12 +4,14 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -219,26 +221,27 @@ func refusedByEnvoy(t *testing.T, refusals ...envoyRefusal) {
 	t.Helper()
 	shared.ready(t)
 	shared.unmoved(t, func() {
-		t.Run("through Envoy", func(t *testing.T) {
-			for _, r := range refusals {
-				t.Run(r.name, func(t *testing.T) {
-					t.Parallel()
-					if got, answered := shared.raw(t, r.text); answered && (got.status != r.status || got.header.Get("x-weir-reason") != "") {
-						t.Errorf("want Envoy's own %d, have %v", r.status, got)
-					}
-				})
-			}
-		})
+		var group sync.WaitGroup
+		for _, r := range refusals {
+			group.Go(func() {
+				if got, answered := shared.raw(t, r.text); answered && (got.status != r.status || got.header.Get("x-weir-reason") != "") {
+					t.Errorf("%s: want Envoy's own %d, have %v", r.name, r.status, got)
+				}
+			})
+		}
+		group.Wait()
 	})
 }
 
-// newTriton starts a Triton for a trick that kills it.
-func newTriton(t *testing.T, models ...string) *local.Triton {
+// newTriton starts a Triton for one test, which may kill it.
+func newTriton(t *testing.T, o local.TritonOptions) *local.Triton {
 	t.Helper()
-	triton, err := local.StartTriton(t.Context(), deps, local.TritonOptions{Models: models, LogDir: tempDir(t)})
+	o.LogDir = tempDir(t)
+	triton, err := local.StartTriton(context.Background(), deps, o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = triton.Stop(context.Background()) })
 	return triton
 }
 
@@ -246,7 +249,7 @@ func newTriton(t *testing.T, models ...string) *local.Triton {
 func (k trick) kills(t *testing.T) {
 	t.Helper()
 	shared.ready(t)
-	victim := newTriton(t, "echo", "identity")
+	victim := newTriton(t, local.TritonOptions{Models: []string{"identity"}})
 	converse(t, victim.HTTP, k.wire())
 	select {
 	case <-victim.Done():
