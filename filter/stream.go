@@ -6,20 +6,17 @@ import (
 	"weir/filter/codec"
 	"weir/filter/codec/frame"
 	"weir/monitor/decision"
+	"weir/monitor/telemetry"
 )
 
 // Stream is a bidirectional call: requests and answers are messages of their own,
 // in any order between the two. Every request is a Transaction of its own, under
 // the configuration of the moment in which it came. One goroutine owns a Stream.
 type Stream struct {
-	filter *Filter
-	ctx    context.Context
-	head   Head
-	codec  codec.Codec // that decides whose an answer is; any runtime's does
-	most   int
-	call   string                  // decision id of the whole
-	count  int                     // requests so far
-	open   map[string]*Transaction // by the id under which the model server knows them
+	call  *Transaction // of the whole; any runtime's codec tells whose an answer is
+	most  int
+	count int                     // requests so far
+	open  map[string]*Transaction // by the id under which the model server knows them
 }
 
 // Outcome is what becomes of one message of a stream: Refusal ends the call,
@@ -34,30 +31,36 @@ type Outcome struct {
 // OpenStream starts the stream of a transaction whose head has passed. most is the
 // number of requests that may wait for the last of their answers.
 func (t *Transaction) OpenStream(most int) *Stream {
-	return &Stream{filter: t.filter, ctx: t.ctx, head: t.head, codec: t.codec, most: most, call: t.id, open: map[string]*Transaction{}}
+	return &Stream{call: t, most: most, open: map[string]*Transaction{}}
 }
 
 // Request judges one message of the client's. One that is refused has a Refusal,
 // and a Reply that says the same within the stream.
 func (s *Stream) Request(message []byte) Outcome {
-	t := s.filter.Begin(s.ctx, s.head)
+	t := s.call.filter.Begin(s.call.ctx, s.call.head)
+	s.open[t.id] = t
 	s.count++
-	t.evidence.stream, t.evidence.message, t.evidence.phase = s.call, s.count, decision.RequestBody
+	t.evidence.stream, t.evidence.message, t.evidence.phase = s.call.id, s.count, decision.RequestBody
 	var answer Answer
 	switch {
 	case t.codec == nil:
 		answer = t.Refuse(denied(codec.ProtocolNotEnabled))
-	case len(s.open) >= s.most:
+	case len(s.open) > s.most:
 		answer = t.Refuse(&fault{Overloaded, "too many requests of the stream wait for their answers"})
 	default:
 		answer = t.RequestBody(message)
 	}
 	if answer.Refusal != nil {
-		defer t.End(nil)
+		defer s.close(t)
 		return Outcome{Refusal: answer.Refusal, Reply: t.InStream(answer.Refusal), Facts: answer.Facts}
 	}
-	s.open[t.id] = t
 	return Outcome{Message: answer.Message.Body, Facts: answer.Facts}
+}
+
+// close ends a transaction of which nothing is to come.
+func (s *Stream) close(t *Transaction) {
+	t.End(nil)
+	delete(s.open, t.id)
 }
 
 // InStream is a refusal as a message of the stream of answers; nil if the protocol
@@ -76,7 +79,7 @@ func (t *Transaction) InStream(r *Refusal) []byte {
 // Response judges one message of the model server's. One that belongs to no
 // request of the stream ends the call.
 func (s *Stream) Response(message []byte) Outcome {
-	peek, err := s.codec.DecodeResponse(&codec.Request{Operation: codec.InferStream}, nil, message)
+	peek, err := s.peek(message)
 	if err != nil {
 		return s.broken(err)
 	}
@@ -87,20 +90,31 @@ func (s *Stream) Response(message []byte) Outcome {
 	t.answered = true
 	out := t.Event(message)
 	if t.final || peek.Final { // also if it was refused before it was read whole
-		t.End(nil)
-		delete(s.open, t.id)
+		s.close(t)
 	}
 	return out
 }
 
-// broken ends the call: whose the message is cannot be told.
+// peek reads a message of the model server's as far as it tells whose it is.
+func (s *Stream) peek(message []byte) (response *codec.Response, err error) {
+	_, err = s.call.work(telemetry.PhaseResponse, func(context.Context) (_ Answer, err error) {
+		response, err = s.call.codec.DecodeResponse(&codec.Request{Operation: codec.InferStream}, nil, message)
+		return Answer{}, err
+	})
+	return response, err
+}
+
+// broken refuses the call: whose the message is cannot be told.
 func (s *Stream) broken(err error) Outcome {
-	t := s.filter.Begin(s.ctx, s.head)
-	defer t.End(nil)
-	t.answered = true
-	t.evidence.stream, t.evidence.phase = s.call, decision.ResponseBody
-	answer := t.Refuse(err)
+	s.call.evidence.phase = decision.ResponseBody
+	answer := s.call.Refuse(err)
 	return Outcome{Refusal: answer.Refusal, Facts: answer.Facts}
+}
+
+// Fail records that the refusal of one request has ended the call.
+func (s *Stream) Fail(r *Refusal) {
+	s.call.evidence.phase = decision.RequestBody
+	s.call.Refuse(&fault{r.Reason, "a message of the stream was refused"})
 }
 
 // Event judges one message of a stream of answers to this transaction. One that is
@@ -117,9 +131,6 @@ func (t *Transaction) Event(message []byte) Outcome {
 	}
 	return Outcome{Message: answer.Message.Body, Facts: answer.Facts}
 }
-
-// Waiting is the number of requests that wait for the last of their answers.
-func (s *Stream) Waiting() int { return len(s.open) }
 
 // End closes all transactions of the stream; err is what ended it early, or nil.
 func (s *Stream) End(err error) {

@@ -93,6 +93,7 @@ func (d *duplex) judge(message []byte, piece int) answers {
 	case o.Refusal == nil:
 		return withFacts(pieces(onRequestBodies, o.Message, false), o.Facts)
 	case x.phase == responseHead || o.Reply == nil:
+		d.stream.Fail(o.Refusal)
 		return x.build(onRequestBodies, filter.Answer{Refusal: o.Refusal, Facts: o.Facts})
 	case d.speaking:
 		return withFacts(pieces(onResponseBodies, o.Reply, false), o.Facts)

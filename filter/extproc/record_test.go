@@ -75,12 +75,16 @@ func TestStreamsAreRecorded(t *testing.T) {
 	}
 }
 
-// strict is a spoken protocol in which an answer "bad" can be told, but not read.
+// strict is a spoken protocol in which an answer "bad" can be told, but not read;
+// "panic" is one that breaks the codec.
 type strict struct{ spoken }
 
 func (c strict) DecodeResponse(r *codec.Request, h codec.Headers, body []byte) (*codec.Response, error) {
 	if r.Model != "" && strings.HasSuffix(c.text(body), " bad") {
 		return nil, codec.Refuse(codec.ResponseMalformed, "bad")
+	}
+	if strings.HasSuffix(c.text(body), " panic") {
+		panic("broken")
 	}
 	return c.spoken.DecodeResponse(r, h, body)
 }
@@ -101,6 +105,40 @@ func TestRefusedAnswerStaysRefused(t *testing.T) {
 	for _, r := range store.Last(10, "") {
 		if r.Message == 1 && summary(r) != "1: infer_stream block response_body response_malformed" {
 			t.Errorf("recorded %q", summary(r))
+		}
+	}
+}
+
+// The record of a call tells what ended it.
+func TestWhatEndsAStreamIsRecorded(t *testing.T) {
+	head, a := streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a"), false)
+	for name, tc := range map[string]struct {
+		messages []message
+		want     string
+	}{
+		"a request":              {[]message{head, a, requestBodyOf(framed("{"), false)}, "infer_stream block request_body json_malformed"},
+		"an answer to nobody":    {[]message{head, a, ok, answerTo("b", "x")}, "infer_stream block response_body response_malformed"},
+		"an answer that panics":  {[]message{head, a, ok, answerTo("a", "panic")}, "infer_stream error response_body internal_error"},
+		"nothing out of the way": {[]message{head, a, ok, answerTo("a", "final"), grpcTrailers}, "infer_stream pass response_head"},
+	} {
+		s, renew := recording(t)
+		runtime := *s.filter.Runtime()
+		runtime.Codecs = codec.Codecs{codec.KServeGRPC: strict{spoken{framed: true}}}
+		store := renew()
+		s.filter.Use(&runtime)
+		if _, err := run(s, io.EOF, tc.messages...); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var got []string
+		for _, r := range store.Last(10, "") {
+			if r.Stream == "" {
+				got = append(got, summary(r))
+			} else if r.Message == 0 {
+				t.Errorf("%s: %s is recorded beside the call", name, summary(r))
+			}
+		}
+		if !slices.Equal(got, []string{tc.want}) {
+			t.Errorf("%s: recorded %q, want %q", name, got, tc.want)
 		}
 	}
 }
