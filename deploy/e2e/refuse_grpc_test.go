@@ -76,6 +76,7 @@ func TestSharedMemoryOverGRPC(t *testing.T) {
 		rpcTrick{name: "an input", message: pbBytes(1, "echo") + rpcInput("TEXT", "BYTES", 1, region(4)), reads: "evil", reason: refused},
 		rpcTrick{name: "an input before another one", reads: "evil", reason: refused, // which takes the first of the raw contents
 			message: pbBytes(1, "echo") + rpcInput("TEXT", "BYTES", 1, region(4)) + rpcInput("VALUES", "FP32", 0) + pbBytes(7, "")},
+		rpcTrick{name: "an input in a stream", path: inferenceService + "ModelStreamInfer", message: pbBytes(1, "echo") + rpcInput("TEXT", "BYTES", 1, region(4)), reads: "evil", reason: refused},
 		rpcTrick{name: "an output", message: rpcText("leak", output), reads: "leak", reason: refused},
 		rpcTrick{name: "of the request", message: rpcText("a", pbEntry(4, "shared_memory_region", pbBytes(3, "g"))), reads: "a", reason: refused},
 	)

@@ -279,6 +279,9 @@ func TestHeadersTwice(t *testing.T) {
 	}
 	many := append(slices.Repeat([]string{"X: a"}, 100), length)
 	refusedByEnvoy(t, append(refusals, envoyRefusal{"a hundred", requestHead(many...) + good, http.StatusRequestHeaderFieldsTooLarge})...)
+	for _, line := range []string{"inference_header_content_length: 3", "content-length : 3", "x\x00: a", "x: a\x00b"} {
+		wantCanonical(t, shared.pastEnvoy(t, good, line), "a")
+	}
 	for name, lines := range map[string][]string{"header_duplicate": {"inference-header-content-length: 1", "inference-header-content-length: 1"},
 		"header_invalid": {"inference-header-content-length: 1, 1"}, "encoding_unsupported": {"content-encoding: gzip,identity"}} {
 		if got := shared.pastEnvoy(t, good, lines...); got.reason != name {

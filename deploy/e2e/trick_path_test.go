@@ -38,9 +38,6 @@ func TestTrick22Paths(t *testing.T) {
 			k := trick{path: path, body: good, fails: fails}
 			k.withoutWeir(t)
 			refusals = append(refusals, envoyRefusal{path, k.wire(), bad})
-			if strings.Contains(path, "\x00") { // no value of an ext_proc header can hold one
-				return
-			}
 			if got := shared.pastEnvoy(t, good, ":path: "+path); got.reason != "path_invalid" {
 				t.Errorf("past Envoy: %+v", got)
 			}

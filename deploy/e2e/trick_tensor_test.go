@@ -89,6 +89,10 @@ func TestTrick30OutputsThatHide(t *testing.T) {
 			t.Errorf("with Weir: the model server was asked for an answer that cannot be read: %.600q", seen)
 		}
 	})
+	// Triton makes numbers of what it takes for floats, and does not outlive strings.
+	t.Run("as classes that there are none of", func(t *testing.T) {
+		trick{body: `{"inputs":[` + goodInput + `],"outputs":[{"name":"ECHO_TEXT","parameters":{"classification":1}}]}`, reason: "signature_mismatch"}.kills(t)
+	})
 	t.Run("in shared memory", func(t *testing.T) {
 		k := trick{body: `{"inputs":[` + goodInput + `],"outputs":[{"name":"ECHO_TEXT","parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}}]}`,
 			fails: http.StatusNotFound, reason: "shared_memory_denied"} // works where there is a region: TestSharedMemory

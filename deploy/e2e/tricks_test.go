@@ -249,7 +249,7 @@ func newTriton(t *testing.T, o local.TritonOptions) *local.Triton {
 func (k trick) kills(t *testing.T) {
 	t.Helper()
 	shared.ready(t)
-	victim := newTriton(t, local.TritonOptions{Models: []string{"identity"}})
+	victim := newTriton(t, local.TritonOptions{Models: []string{"echo", "identity"}})
 	converse(t, victim.HTTP, k.wire())
 	select {
 	case <-victim.Done():
