@@ -75,13 +75,20 @@ func (t *Transaction) Trailers(trailers codec.Headers) codec.Headers {
 	if lines != 1 || !ok {
 		code = codes.Internal
 	}
-	kept := codec.Headers{{Name: grpcStatus, Value: strconv.Itoa(int(code))}}
 	if code == codes.OK {
-		return kept
+		return codec.Headers{{Name: grpcStatus, Value: "0"}}
 	}
 	t.failed(http.StatusOK)
 	message, _ := trailers.Get(grpcMessage)
-	return append(kept, codec.Header{Name: grpcMessage, Value: encodePercent(readable(decodePercent(message)))})
+	return grpcTrailers(code, readable(decodePercent(message)))
+}
+
+// Trailers say a refusal at the end of a gRPC call whose answer has begun.
+func (r *Refusal) Trailers() codec.Headers { return grpcTrailers(r.Status.GRPC, r.Message) }
+
+// grpcTrailers end a gRPC call by an error.
+func grpcTrailers(code codes.Code, message string) codec.Headers {
+	return codec.Headers{{Name: grpcStatus, Value: strconv.Itoa(int(code))}, {Name: grpcMessage, Value: encodePercent(message)}}
 }
 
 // grpcCode reads a grpc-status: a number of the closed list.

@@ -173,12 +173,20 @@ func (d *duplex) speak() (out answers) {
 	return out
 }
 
-// responseTrailers ends the answers.
-func (d *duplex) responseTrailers() answers {
+// responseTrailers ends the answers. The first of the refusals that still wait for
+// their place becomes the status of the call: no message of an answer came, so that
+// Envoy takes none.
+func (d *duplex) responseTrailers(r *extprocv3.HttpTrailers) answers {
 	if err := d.responses.End(); err != nil {
 		return d.refuse(ofServer(err))
 	}
-	return nil
+	d.exchange.phase = final
+	if len(d.refusals) == 0 {
+		return answers{responseTrailersAnswer(r, d.exchange.kept(r))}
+	}
+	first := d.refusals[0]
+	d.stream.Fail(first.Refusal)
+	return withFacts(answers{responseTrailersAnswer(r, first.Refusal.Trailers())}, first.Facts)
 }
 
 // refuse ends the call for a reason that is no message's.

@@ -248,6 +248,20 @@ func TestRefusedMessageOfAStream(t *testing.T) {
 			requestBodyOf(framed("{"), false), answerTo("a", "x"), requestBodyOf(framed("["), true), grpcTrailers)
 		wantClient(t, e, "headers", " error weir: json_malformed: not spoken", "a x", "trailers")
 	})
+	t.Run("and there is no piece", func(t *testing.T) {
+		e, err := run(speaking(t), io.EOF, streamHead(modes(duplexMode, duplexMode)), ok, requestBodyOf(framed("{"), false), grpcTrailers)
+		if err != nil {
+			t.Error(err)
+		}
+		wantClient(t, e, "headers", "trailers")
+		set := map[string]string{}
+		for _, h := range last(t, e).GetResponseTrailers().GetHeaderMutation().GetSetHeaders() {
+			set[h.GetHeader().GetKey()] = string(h.GetHeader().GetRawValue())
+		}
+		if set["grpc-status"] != "3" || !strings.HasPrefix(set["grpc-message"], "weir: json_malformed: not spoken (decision ") {
+			t.Errorf("the call ends with %v", set)
+		}
+	})
 	t.Run("after it", func(t *testing.T) {
 		e, _ := run(speaking(t), io.EOF, streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a"), false), ok,
 			answerTo("a", "x"), requestBodyOf(framed("{"), false), requestBodyOf(framed("b"), true), grpcTrailers)

@@ -109,7 +109,7 @@ func (x *exchange) onResponseTrailers(r *extprocv3.HttpTrailers) (answers, error
 	case x.reply != nil && x.reply.ended:
 		return nil, nil
 	case x.phase == responseBody && x.duplex != nil:
-		before = x.duplex.responseTrailers()
+		return x.duplex.responseTrailers(r), nil
 	case x.phase == responseBody && x.reply != nil:
 		before = x.reply.end(false)
 	case x.phase == responseBody && x.tx.Infers():
