@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -12,10 +13,11 @@ const defaultBuffer = 1 << 20
 type cluster struct {
 	*node
 	name      string
-	addresses []*node // core.v3.Address
-	open      bool    // the request chooses the address
-	weir      bool    // Weir itself
-	model     bool    // an endpoint of the model server
+	addresses []*node  // core.v3.Address
+	members   []string // clusters that an aggregate leads to
+	open      bool     // the request chooses the address
+	weir      bool     // Weir itself
+	model     bool     // an endpoint of the model server
 	http2     bool
 }
 
@@ -24,28 +26,36 @@ func (j *judge) readClusters() {
 	for _, n := range j.snapshot.clusters {
 		c := &cluster{node: n, name: n.get("name").string()}
 		kind := n.get("type").enum("STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST")
-		custom := n.get("cluster_type", "name").string()
-		c.open = kind == "ORIGINAL_DST" || strings.Contains(custom, "dynamic_forward_proxy")
-		assignment := n.get("load_assignment")
-		if kind == "EDS" {
-			assignment = j.endpoints[n.get("eds_cluster_config", "service_name").string()]
-			if assignment == nil {
-				assignment = j.endpoints[c.name]
-			}
-			if assignment == nil {
-				j.hide(n, "the endpoints of cluster "+c.name+" are not there: ask for /config_dump?include_eds")
-			}
+		c.open = kind == "ORIGINAL_DST" || strings.Contains(n.get("cluster_type", "name").string(), "dynamic_forward_proxy")
+		for _, member := range n.get("cluster_type", "typed_config", "clusters").list() {
+			c.members = append(c.members, member.text+member.get("name").string())
 		}
-		for _, locality := range assignment.get("endpoints").list() {
-			for _, e := range locality.get("lb_endpoints").list() {
-				if a := e.get("endpoint", "address"); a != nil {
-					c.addresses = append(c.addresses, a)
-				}
-			}
-		}
-		c.http2 = c.protocol("explicit_http_config", "http2_protocol_options") != nil || n.get("http2_protocol_options") != nil
-		c.weir = c.leadsTo(address{pipe: strings.TrimPrefix(j.expect.Socket, "unix://")})
+		j.readEndpoints(c, kind == "EDS")
+		c.http2 = c.options().get("explicit_http_config", "http2_protocol_options") != nil || n.get("http2_protocol_options") != nil
+		weir := address{inside: strings.TrimPrefix(j.expect.Socket, "unix://")}
+		c.weir = len(c.addresses) > 0 && !slices.ContainsFunc(c.addresses, func(a *node) bool { return addressOf(a) != weir })
 		j.clusters[c.name] = c
+	}
+}
+
+// readEndpoints reads where a cluster leads to.
+func (j *judge) readEndpoints(c *cluster, discovered bool) {
+	assignment := c.get("load_assignment")
+	if discovered {
+		name := cmp.Or(c.get("eds_cluster_config", "service_name").string(), c.name)
+		if assignment = j.endpoints[name]; assignment == nil {
+			j.hide(c.node, "the endpoints of cluster "+c.name+" are not there: ask for /config_dump?include_eds")
+		}
+	}
+	for _, locality := range assignment.get("endpoints").list() {
+		if at := locality.get("leds_cluster_locality_config"); at != nil {
+			j.hide(at, "endpoints of cluster "+c.name+" come from a management server")
+		}
+		for _, e := range locality.get("lb_endpoints").list() {
+			if a := e.get("endpoint", "address"); a != nil {
+				c.addresses = append(c.addresses, a)
+			}
+		}
 	}
 }
 
@@ -55,29 +65,40 @@ func (c *cluster) options() *node {
 	return options
 }
 
-func (c *cluster) protocol(names ...string) *node { return c.options().get(names...) }
-
 func (c *cluster) leadsTo(want address) bool {
 	return slices.ContainsFunc(c.addresses, func(a *node) bool { return addressOf(a).is(want) })
 }
 
 // findModelServer finds the clusters that lead to the endpoints of the configuration.
-// If there are none, all that routes behind Weir lead to are taken for them.
 func (j *judge) findModelServer() {
-	known := false
 	servers, _ := j.expect.ModelServers() // the configuration has checked them
 	for _, s := range servers {
 		for _, c := range j.clusters {
 			if c.leadsTo(address{host: s.Host, port: int64(s.Port)}) {
-				c.model, known = true, true
+				c.model, j.known = true, true
 			}
 		}
 	}
-	if known {
-		return
+	for _, c := range j.clusters {
+		c.model = j.leadsToModel(c, maxAggregates)
 	}
+}
+
+// maxAggregates is how deep aggregates are followed, which may lead to each other.
+const maxAggregates = 8
+
+// leadsToModel reports whether a cluster, or one of its members, is the model server.
+func (j *judge) leadsToModel(c *cluster, depth int) bool {
+	return c != nil && (c.model || depth > 0 && slices.ContainsFunc(c.members, func(name string) bool {
+		return j.leadsToModel(j.clusters[name], depth-1)
+	}))
+}
+
+// guessModelServer takes all clusters for the model server that routes behind Weir
+// lead to, if none is known.
+func (j *judge) guessModelServer() {
 	for _, m := range j.managers {
-		if m.weir == nil {
+		if j.known || m.weir == nil {
 			continue
 		}
 		j.find(m.node, modelServerUnknown, "none leads to %s", j.expect.Upstream)
@@ -91,7 +112,7 @@ func (j *judge) findModelServer() {
 
 // cluster judges where a cluster leads to and what it may hold.
 func (j *judge) cluster(c *cluster) {
-	if !c.weir && !c.model && !j.asked(c) {
+	if !c.weir && !c.model && !j.asked(c) || len(c.members) > 0 { // whose members are judged
 		return
 	}
 	for _, a := range c.addresses {

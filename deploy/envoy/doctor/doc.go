@@ -14,8 +14,8 @@
 // # What it takes for what
 //
 // The ext_proc filter that asks Weir is the one that leads to the socket of the
-// configuration; in a chain without such a filter, its last ext_proc filter stands
-// for it and is reported. The model server is every cluster with an endpoint of the
+// configuration; in a chain to the model server without such a filter, its last
+// ext_proc filter stands for it and is reported. The model server is every cluster with an endpoint of the
 // configuration; if there is none, every cluster behind Weir. Routes are judged by
 // where they lead: those to other clusters are nobody's business here.
 //

@@ -59,24 +59,31 @@ func (j *judge) flow(m *manager, r *route, s sample, flow codec.Flow) {
 	}
 	request, response := envoy.BodyModes(flow)
 	if have.requestBody != request || have.responseBody != response {
-		j.find(r.orField(at), modeMismatch, "%s needs %s and %s, and has %s and %s", s.path, request, response, have.requestBody, have.responseBody)
+		if !j.mismatched[r.node] { // one request for each route is enough
+			j.find(r.orField(at), modeMismatch, "%s needs %s and %s, and has %s and %s", s.path, request, response, have.requestBody, have.responseBody)
+		}
+		j.mismatched[r.node] = true
 		return
 	}
-	if flow == codec.Unary {
-		return
+	if flow != codec.Unary {
+		j.timeouts(m, r, flow)
 	}
+}
+
+// timeouts judges the timers of a route that streams take.
+func (j *judge) timeouts(m *manager, r *route, flow codec.Flow) {
 	idle := r.action.get("idle_timeout")
 	if idle == nil {
 		idle = m.get("stream_idle_timeout")
 	}
 	if idle != nil && idle.duration(0) == 0 {
-		j.find(idle, silence, "%s", s.path)
+		j.find(idle, silence, "it is %s", idle.text)
 	}
 	const standard = 15 * time.Second // of a route
 	if timeout := r.action.get("timeout"); timeout.duration(standard) > 0 && r.action.get("max_stream_duration") == nil {
-		j.find(r.action.orField(timeout), streamTimeout, "%s ends after %s", s.path, timeout.duration(standard))
+		j.find(r.action.orField(timeout), streamTimeout, "the time is %s", timeout.duration(standard))
 	}
 	if at := m.get("request_timeout"); at.duration(0) > 0 && flow == codec.Bidirectional {
-		j.find(at, streamTimeout, "%s ends after %s", s.path, at.text)
+		j.find(at, streamTimeout, "the time is %s", at.text)
 	}
 }

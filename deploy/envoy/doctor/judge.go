@@ -3,12 +3,12 @@ package doctor
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 )
 
 // Envoy examines a bootstrap, or a dump of a running Envoy, in YAML or JSON. file
-// is the name in findings; "" leaves out lines. The error says that data is not such
-// a file.
+// is the name in findings. The error says that data is not such a file.
 func Envoy(data []byte, file string, expect Expect) (*Report, error) {
 	root, err := read(data)
 	if err != nil {
@@ -18,7 +18,7 @@ func Envoy(data []byte, file string, expect Expect) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &judge{snapshot: s, expect: expect, file: file, report: &Report{}}
+	j := &judge{snapshot: s, expect: expect, file: file, report: &Report{}, mismatched: map[*node]bool{}}
 	j.all()
 	return j.report, nil
 }
@@ -30,14 +30,19 @@ type judge struct {
 	file     string
 	report   *Report
 	clusters map[string]*cluster
+	known    bool // a cluster leads to the model server
 	managers []*manager
 	tunnels  []*node // filters that are not of HTTP
+	// mismatched are the routes with body modes that some request cannot have.
+	mismatched map[*node]bool
 }
 
 func (j *judge) all() {
 	j.readClusters()
 	j.readManagers()
 	j.findModelServer()
+	j.findWeir()
+	j.guessModelServer()
 	j.admin()
 	j.runtime()
 	for _, t := range j.tunnels {
@@ -55,21 +60,14 @@ func (j *judge) all() {
 		j.cluster(c)
 	}
 	for _, p := range j.unseen {
-		j.report.Unjudged = append(j.report.Unjudged, Unjudged{File: j.file, Path: p.at.path(), Line: j.line(p.at), What: p.what})
+		j.report.Unjudged = append(j.report.Unjudged, Unjudged{File: j.file, Path: p.at.path(), Line: p.at.line, What: p.what})
 	}
 	j.report.sort()
 }
 
 // find adds a finding at a node.
 func (j *judge) find(at *node, rule, format string, args ...any) {
-	j.report.find(rule, j.file, j.line(at), at.path(), fmt.Sprintf(format, args...))
-}
-
-func (j *judge) line(at *node) int {
-	if at == nil || j.file == "" {
-		return 0
-	}
-	return at.line
+	j.report.find(rule, j.file, at.line, at.path(), fmt.Sprintf(format, args...))
 }
 
 // admin judges who reaches Envoy's admin interface.
@@ -95,19 +93,24 @@ func (j *judge) runtime() {
 
 // address is where a cluster leads to, or a listener listens.
 type address struct {
-	host string
-	port int64
-	pipe string // the path of a Unix socket, instead
+	host   string
+	port   int64
+	inside string // instead: the path of a Unix socket, or the name of an internal listener
 }
 
 // addressOf reads a core.v3.Address.
 func addressOf(n *node) address {
-	socket := n.get("socket_address")
-	return address{host: socket.get("address").string(), port: socket.get("port_value").number(0), pipe: n.get("pipe", "path").string()}
+	if socket := n.get("socket_address"); socket != nil {
+		return address{host: socket.get("address").string(), port: socket.get("port_value").number(0)}
+	}
+	if name := n.get("envoy_internal_address", "server_listener_name"); name != nil {
+		return address{inside: name.text}
+	}
+	return address{inside: n.get("pipe", "path").string()}
 }
 
 // local reports whether nobody but this machine, or pod, reaches the address.
-func (a address) local() bool { return a.pipe != "" || isLoopback(a.host) }
+func (a address) local() bool { return a.inside != "" || isLoopback(a.host) }
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(strings.Trim(host, "[]"))
@@ -115,13 +118,13 @@ func isLoopback(host string) bool {
 }
 
 func (a address) String() string {
-	if a.pipe != "" {
-		return a.pipe
+	if a.inside != "" {
+		return a.inside
 	}
-	return net.JoinHostPort(a.host, fmt.Sprint(a.port))
+	return net.JoinHostPort(a.host, strconv.FormatInt(a.port, 10))
 }
 
 // is reports whether both are one address; the names of the loopback are alike.
 func (a address) is(b address) bool {
-	return a == b || a.pipe == "" && a.port == b.port && isLoopback(a.host) && isLoopback(b.host)
+	return a == b || a.inside == "" && b.inside == "" && a.port == b.port && isLoopback(a.host) && isLoopback(b.host)
 }

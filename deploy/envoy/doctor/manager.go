@@ -8,14 +8,13 @@ import (
 
 // The types of extensions that are judged.
 const (
-	managerType   = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-	extProcType   = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"
-	perRouteType  = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
-	matcherType   = "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
-	matcherRoute  = "envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute"
-	configType    = "envoy.config.route.v3.FilterConfig"
-	httpFamily    = "envoy.extensions.filters.http."
-	networkFamily = "envoy.extensions.filters.network."
+	managerType  = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+	httpFamily   = "envoy.extensions.filters.http."
+	extProcType  = httpFamily + "ext_proc.v3.ExternalProcessor"
+	routerType   = httpFamily + "router.v3.Router"
+	matcherType  = "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
+	matcherRoute = "envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute"
+	configType   = "envoy.config.route.v3.FilterConfig"
 )
 
 // manager is one HTTP connection manager, with its filters and routes.
@@ -38,7 +37,7 @@ type filter struct {
 	nested bool     // config is of a filter that it wraps
 }
 
-// readManagers finds the connection managers of all listeners, and Weir in them.
+// readManagers finds the connection managers of all listeners.
 func (j *judge) readManagers() {
 	for _, l := range j.listeners {
 		chains := l.get("filter_chains").list()
@@ -54,7 +53,6 @@ func (j *judge) readManagers() {
 			j.manager(l, config)
 		}
 	}
-	j.findWeir()
 }
 
 // networkFilter reads one filter of a connection.
@@ -134,16 +132,17 @@ func (j *judge) filter(n *node) *filter {
 }
 
 // findWeir tells the filters that ask Weir from other ext_proc filters: they lead to
-// the socket of the configuration. In a chain without one the last ext_proc filter
-// stands for it.
+// the socket of the configuration. In a chain to the model server without such a
+// filter, the last ext_proc filter stands for it.
 func (j *judge) findWeir() {
 	found := j.partial
 	for _, m := range j.managers {
 		for i, f := range m.filters {
-			if f.config == nil || m.weir != nil && j.leadsToWeir(m.weir.config.get("grpc_service")) {
-				continue
+			switch {
+			case f.config == nil, m.weir != nil && j.leadsToWeir(m.weir.config.get("grpc_service")):
+			case j.leadsToWeir(f.config.get("grpc_service")), !j.known, slices.ContainsFunc(m.routes, (*route).infers):
+				m.weir, m.at = f, i
 			}
-			m.weir, m.at = f, i
 		}
 		found = found || m.weir != nil
 	}

@@ -38,15 +38,12 @@ func (j *judge) modes(holder, n *node) {
 	m := readModes(n)
 	at := holder.orField(n)
 	place := func(field string) *node { return at.orField(n.get(field)) }
-	if m.requestHeaders == "SKIP" {
-		j.find(place("request_header_mode"), requestHeadersSkip, "it is SKIP")
-	}
-	if m.responseHeaders == "SKIP" {
-		j.find(place("response_header_mode"), responseHeadersSkip, "it is SKIP")
-	}
-	for field, mode := range map[string]string{"request_trailer_mode": m.requestTrailers, "response_trailer_mode": m.responseTrailers} {
-		if mode == "SKIP" {
-			j.find(place(field), trailersSkip, "%s is SKIP", field)
+	for _, h := range []struct{ field, mode, rule string }{
+		{"request_header_mode", m.requestHeaders, requestHeadersSkip}, {"response_header_mode", m.responseHeaders, responseHeadersSkip},
+		{"request_trailer_mode", m.requestTrailers, trailersSkip}, {"response_trailer_mode", m.responseTrailers, trailersSkip},
+	} {
+		if h.mode != "SEND" {
+			j.find(place(h.field), h.rule, "%s is %s", h.field, h.mode)
 		}
 	}
 	for field, mode := range map[string]string{"request_body_mode": m.requestBody, "response_body_mode": m.responseBody} {

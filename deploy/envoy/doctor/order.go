@@ -55,7 +55,7 @@ func (j *judge) order(m *manager) {
 				j.find(f.node, payloadRecorded, "filter %s", f.name)
 			}
 		}
-		if _, router := j.resolve(f.node); slices.Contains(f.types, httpFamily+"router.v3.Router") {
+		if _, router := j.resolve(f.node); slices.Contains(f.types, routerType) {
 			j.upstreamFilters(router.get("upstream_http_filters"))
 		}
 	}
@@ -71,7 +71,8 @@ func (j *judge) before(f *filter, name string) {
 		j.find(f.node, answerBefore, "filter %s", f.name)
 	case slices.Contains(changing, name):
 		j.find(f.node, bodyFilterBefore, "filter %s", f.name)
-	case name == "compressor" && config.get("request_direction_config", "common_config", "enabled", "default_value").isTrue():
+	case name == "compressor" && config.get("request_direction_config") != nil &&
+		!config.get("request_direction_config", "common_config", "enabled", "default_value").isFalse():
 		j.find(f.node, bodyFilterBefore, "filter %s compresses requests", f.name)
 	case !slices.Contains(harmless, name) && !slices.Contains(others, name):
 		j.hide(f.node, "what the filter "+f.name+" does is not known")

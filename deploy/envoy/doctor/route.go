@@ -142,7 +142,7 @@ func (j *judge) rewrites(r *route) {
 			j.find(at, pathRewrite, "%s", field)
 		}
 	}
-	for _, field := range []string{"host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex", "host_rewrite"} {
+	for _, field := range []string{"host_rewrite_literal", "auto_host_rewrite", "host_rewrite_header", "host_rewrite_path_regex"} {
 		switch at := r.action.get(field); {
 		case at == nil || field == "auto_host_rewrite" && at.isFalse():
 			continue

@@ -76,7 +76,7 @@ var filterRules = []Rule{
 	{secondExtProc, Warning, "two ext_proc filters in one chain lose bodies before Envoy 1.38", "Run 1.38 or later, or give the other processor a listener of its own."},
 	{filterAfter, Error, "a filter between Weir and the model server changes or copies what Weir wrote, or its answer before Weir sees it", "Put it before ext_proc, which must stand last but for the router."},
 	{answerBefore, Error, "a filter before Weir answers by itself, so a client gets what no check has seen for it", "Remove it from this chain."},
-	{bodyFilterBefore, Error, "a filter before Weir changes bodies: sizes, codings and modes are not the client's, and an answer changes after Weir has judged it", "Remove it from this chain, or restrict it to the other direction."},
+	{bodyFilterBefore, Error, "a filter before Weir changes bodies: sizes, codings and modes are not the client's, and an answer changes after Weir has judged it", "Remove it from this chain; a compressor may stay for answers."},
 	{payloadRecorded, Warning, "a tap records the content of requests and answers", "Remove it; Weir's records hold hashes instead."},
 	{failOpen, Error, "when Weir fails, requests and answers pass unseen", "Set failure_mode_allow: false."},
 	{failOpenDuplex, Error, "with FULL_DUPLEX_STREAMED, requests without a body pass when Weir fails while those with one get an error, so that it looks as if it failed closed", "Set failure_mode_allow: false."},
