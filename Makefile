@@ -63,6 +63,12 @@ envoys: deps ## the end-to-end tests that depend on Envoy, with its older versio
 		WEIR_ENVOY=$$version go test -race -timeout 30m -count=1 -tags e2e -run '^($(DIFFERS))$$' ./deploy/e2e; \
 	done
 
+.PHONY: conformance
+conformance: deps build ## run NVIDIA's own examples and tests (CLIENT_DIR=... SERVER_DIR=...: fetched triton-inference-server/client and /server)
+	@deploy/local/conformance/deps.sh
+	@$(STEP) "Build bin/weir-conformance" $(LOGS)/build-conformance.log go build -o bin/weir-conformance ./deploy/local/conformance
+	@exec bin/weir-conformance -client "$(CLIENT_DIR)" -server "$(SERVER_DIR)" $(CONFORMANCE)
+
 .PHONY: nightly
 nightly: test ## everything, all of it on every Envoy, long simulations, then each fuzz target for FUZZTIME (5m)
 	$(MAKE) --no-print-directory envoys DIFFERS='.*'

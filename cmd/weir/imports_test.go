@@ -42,6 +42,7 @@ var layers = []string{
 	"deploy/local",
 	"deploy/local/demo",
 	"deploy/local/conformance",
+	"deploy/local/conformance",
 	"deploy/prometheus",
 	"deploy/e2e",
 }
