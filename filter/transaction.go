@@ -251,7 +251,7 @@ func (t *Transaction) encode() (Answer, error) {
 		return Answer{}, err
 	}
 	t.bodyHash = t.runtime.bodyHash(message.Body)
-	t.request.Inputs = nil // the client's body is no longer needed
+	t.request.Inputs, t.request.Parameters = nil, nil // the client's values are no longer needed
 	return Answer{Message: message, Path: t.codec.Path(t.request),
 		Facts: t.facts(policy.Decide(t.findings))}, nil
 }

@@ -14,6 +14,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"weir/filter/codec"
+	"weir/filter/policy"
 	"weir/sanitize/tensor"
 )
 
@@ -520,5 +521,38 @@ func TestAnswersOfAPieceGoOneByOne(t *testing.T) {
 		if said = slices.Compact(said); !slices.Equal(said, []int{0, 1, 2}) {
 			t.Errorf("%s: before each answer the client had got %d", name, said)
 		}
+	}
+}
+
+// frugal is a spoken protocol that shows the request to which an answer is written.
+type frugal struct {
+	spoken
+	answered func(*codec.Request)
+}
+
+func (c frugal) DecodeRequest(route codec.Route, headers codec.Headers, body []byte) (*codec.Request, error) {
+	r, err := c.spoken.DecodeRequest(route, headers, body)
+	if err == nil {
+		r.Parameters = []codec.Parameter{{Name: "p", Value: strings.Repeat("x", 1<<20)}}
+	}
+	return r, err
+}
+
+func (c frugal) EncodeResponse(request *codec.Request, r *codec.Response) (*codec.Message, error) {
+	c.answered(request)
+	return c.spoken.EncodeResponse(request, r)
+}
+
+// A request that waits for its answers holds no reservation, and so no values.
+func TestWaitingRequestsHoldNoValues(t *testing.T) {
+	s := speaking(t)
+	runtime := *s.filter.Runtime()
+	var waits []*codec.Request
+	runtime.Codecs = codec.Codecs{codec.KServeGRPC: frugal{spoken{framed: true}, func(r *codec.Request) { waits = append(waits, r) }}}
+	runtime.Policy = policy.New([]*policy.Model{{Pattern: "m", Parameters: []string{"p"}, Inputs: map[string]policy.Input{"T": {Kind: policy.Text}}}})
+	s.filter.Use(&runtime)
+	_, _ = run(s, io.EOF, streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a"), false), ok, answerTo("a", "x"))
+	if len(waits) != 1 || waits[0].Inputs != nil || waits[0].Parameters != nil {
+		t.Errorf("%d requests were answered, with %v", len(waits), waits)
 	}
 }
