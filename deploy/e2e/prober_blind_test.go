@@ -44,7 +44,7 @@ func TestProberBlindSpots(t *testing.T) {
 	for _, s := range spots {
 		setups = append(setups, s.setup)
 	}
-	p := newProber(t, setups)
+	p := newProber(t, setups, "")
 	for _, s := range spots {
 		t.Run(s.name, func(t *testing.T) {
 			var probes []*probe

@@ -18,7 +18,7 @@ import (
 func TestProberWithoutWeir(t *testing.T) {
 	allow := object{"failure_mode_allow": true}
 	closed, open := everyMode("", nil), with(everyMode("failure_mode_allow", nil), allow, allow)
-	p := newProber(t, slices.Concat(closed, open))
+	p := newProber(t, slices.Concat(closed, open), hurried)
 	for _, fault := range []struct {
 		name string
 		do   func()
@@ -64,7 +64,7 @@ func TestProberUpgrades(t *testing.T) {
 	for i := range setups {
 		setups[i].edit = func(manager object) { manager["upgrade_configs"] = []any{object{"upgrade_type": "websocket"}} }
 	}
-	p := newProber(t, setups)
+	p := newProber(t, setups, hurried)
 	var probes []*probe
 	for _, line := range []string{"GET /v2/health/live", "GET " + probeInfer, "POST " + probeInfer} {
 		upgrade := flow{name: line, path: "none", forwarded: func(*probe, received) bool { return false },
@@ -106,7 +106,7 @@ func TestProberLocalReplies(t *testing.T) {
 		{name: "direct", edit: answer("direct_response", object{"status": 403, "body": object{"inline_string": "no"}})},
 		{name: "redirect", edit: answer("redirect", object{"path_redirect": "/"})},
 	}
-	p := newProber(t, setups)
+	p := newProber(t, setups, hurried)
 	for _, s := range setups {
 		t.Run(s.name, func(t *testing.T) {
 			probes := probesOf([]setup{s, s, s, s, s, s, s, s}) // in every wire
@@ -124,7 +124,7 @@ func TestProberLocalReplies(t *testing.T) {
 
 // TestProberEnds holds what becomes of bodies that end late or never.
 func TestProberEnds(t *testing.T) {
-	p := newProber(t, nil)
+	p := newProber(t, nil, hurried)
 	inFlight := func() float64 { return p.metric(t, "weir_in_flight_bytes") }
 	for _, h2c := range []bool{false, true} {
 		post := func(ctx context.Context, body io.Reader) (reply, error) {

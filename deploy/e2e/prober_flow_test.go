@@ -5,11 +5,11 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +37,11 @@ func anyWire() (all []wire) {
 	return all
 }
 
+// someWire are some of them.
+func someWire() []wire {
+	return []wire{{false, true, 0}, {false, false, large}, {true, true, large}, {true, false, 0}}
+}
+
 // bothHTTP are the two versions of HTTP, with a small body.
 func bothHTTP() []wire { return []wire{{false, true, 0}, {true, false, 0}} }
 
@@ -45,7 +50,7 @@ const (
 	gotNothing = "nothing" // but an error of Envoy's
 	gotRefusal = "refusal" // of Weir's
 	gotWeirs   = "Weir's"  // what Weir made of it
-	gotHead    = "head"    // as it came; of the body nothing, or what Weir made of it
+	gotHead    = "head"    // head or trailers as they came; of the body nothing, or what Weir made of it
 	gotWhole   = "whole"   // as it came
 )
 
@@ -57,7 +62,9 @@ type flow struct {
 	wires             []wire
 	body              bool   // it has one
 	refused           bool   // by its head
+	trailers          bool   // its answer has some
 	malformed         bool   // which Envoy answers by itself
+	likeAnother       bool   // as to the modes
 	request, response string // body modes that it needs
 	send              func(p *probe, address string)
 	// answered and forwarded report whether the client has the answer, and the model
@@ -85,7 +92,9 @@ func (p *probe) text() string        { return "a\u200b" + strings.Repeat("x", p.
 func (p *probe) traceparent() string { return "00-" + p.trace + "-00f067aa0ba902b7-01" }
 func (p *probe) clean() string       { return "a" + strings.Repeat("x", p.wire.size) }
 
-func flows() []flow { return []flow{unary(), health(), denied(), malformed()} }
+func flows() []flow {
+	return []flow{unary(), unaryRPC(), generateStream(), chat(), streamRPC(), health(), denied(), malformed()}
+}
 
 // unary is a V2 inference over HTTP. The model server answers under Weir's id, in
 // binary and not sure; the client must get that under its own id, as JSON, flagged.
@@ -101,9 +110,8 @@ func unary() flow {
 				p.reply.header.Get("x-weir-action") == "flag" && p.reply.header.Get("x-weir-reason") == "low_confidence"
 		},
 		forwarded: func(p *probe, r received) bool {
-			var head message
-			_ = json.NewDecoder(bytes.NewReader(r.body)).Decode(&head)
-			return decisionID.MatchString(head.ID) && bytes.Equal(r.body, canonical(head.ID, p.clean()))
+			id := firstID(r.body)
+			return decisionID.MatchString(id) && bytes.Equal(r.body, canonical(id, p.clean()))
 		},
 	}
 }
@@ -123,7 +131,7 @@ func health() flow {
 // denied is a request that Weir refuses by its head.
 func denied() flow {
 	return flow{
-		name: "denied", wires: bothHTTP(), body: true, refused: true,
+		name: "denied", wires: bothHTTP(), body: true, refused: true, likeAnother: true,
 		send: func(p *probe, address string) {
 			p.post(address, "/v2/models/absent/infer", textRequest("client", p.text()))
 		},
@@ -173,6 +181,7 @@ func (p *probe) do(address, method, path string, body io.Reader) {
 	}
 	request.Host = "canary.example"
 	request.Header.Set("X-Canary", "canary")
+	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Traceparent", p.traceparent())
 	p.read(newClient(p.wire.h2).Do(request))
 }
@@ -187,19 +196,25 @@ func (p *probe) read(response *http.Response, err error) {
 	p.reply, p.err = reply{response.StatusCode, response.Header, content}, err
 }
 
+// namedByWeir is Weir's id as that of a request, in JSON and in protobuf. Clients get
+// their own back.
+var namedByWeir = regexp.MustCompile(`("id": ?"|\x1a\x1a)[0-9A-HJKMNP-TV-Z]{26}`)
+
 // client is what the client got.
 func (p *probe) client() string {
-	raw := strings.Contains(fmt.Sprint(p.reply.header), "canary") || bytes.Contains(p.reply.body, []byte("canary"))
+	ours := decisionID.MatchString(p.reply.header.Get("x-weir-decision-id"))
+	answered := p.flow.answered(p) && (ours || !p.flow.body)
+	rawHead := strings.Contains(fmt.Sprint(p.reply.header), "canary")
+	rawBody := bytes.Contains(p.reply.body, []byte("canary")) || namedByWeir.Match(p.reply.body)
+	passed := 0 < p.reply.status && p.reply.status < 400
 	switch {
-	case p.err == nil && !raw && p.reply.status == http.StatusOK && p.flow.answered(p):
+	case p.err == nil && !rawHead && !rawBody && passed && answered:
 		return gotWeirs
-	case p.reply.status == 0:
-		return gotNothing
-	case p.reply.status < 400 && len(p.reply.body) == 0:
-		return gotHead
-	case p.reply.status < 400 || raw:
+	case rawBody || passed && len(p.reply.body) > 0 && !answered:
 		return gotWhole
-	case decisionID.MatchString(p.reply.header.Get("x-weir-decision-id")) && p.reply.header.Get("x-weir-action") == "block":
+	case rawHead || passed:
+		return gotHead
+	case ours && p.reply.header.Get("x-weir-action") == "block":
 		return gotRefusal
 	}
 	return gotNothing

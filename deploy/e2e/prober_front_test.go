@@ -91,6 +91,10 @@ func with(setups []setup, filter, override object) []setup {
 	return setups
 }
 
+func filtersOnly(setups []setup) []setup {
+	return slices.DeleteFunc(setups, func(s setup) bool { return s.filter == nil })
+}
+
 // listeners adds a listener for each setup to the shipped bootstrap.
 func listeners(t *testing.T, setups []setup) func(string) string {
 	return func(text string) string {
