@@ -202,6 +202,10 @@ func TestPlaceInAFile(t *testing.T) {
 func FuzzEnvoy(f *testing.F) {
 	f.Add([]byte("admin: {address: {socket_address: {address: 0.0.0.0}}}"))
 	f.Add([]byte(`{"configs": [{"@type": "a/envoy.admin.v3.BootstrapConfigDump", "bootstrap": {}}]}`))
+	f.Add([]byte("static_resources: {listeners: [{filter_chains: [{filters: [{typed_config: {\"@type\": x/" +
+		"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, http_filters: [{typed_config: " +
+		"{\"@type\": x/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor}}], route_config: {virtual_hosts: " +
+		"[{routes: [{match: {safe_regex: {regex: .*}}, route: {cluster: a}}]}]}}}]}]}], clusters: [{name: a, type: 2}]}"))
 	f.Add(bootstrap(f, expect()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if report, err := doctor.Envoy(data, "envoy.yaml", expect()); err == nil && report == nil {

@@ -12,13 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What aliases of a YAML file may expand to.
-const (
-	maxNodes = 1 << 20
-	maxDepth = 200
-)
+// maxDepth is how deep values of a YAML file may be nested, which aliases can make
+// endless.
+const maxDepth = 200
 
-var errTooLarge = errors.New("it has too many values, or they are nested too deep")
+var errTooLarge = errors.New("its aliases make too many values, or they are nested too deep")
 
 // read parses a file of YAML or JSON.
 func read(data []byte) (*node, error) {
@@ -45,7 +43,7 @@ func readYAML(data []byte) (*node, error) {
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("there is more than one document")
 	}
-	r := yamlReader{left: maxNodes}
+	r := yamlReader{left: len(data)} // without aliases there cannot be more values than bytes
 	return r.node(nil, "", document.Content[0])
 }
 

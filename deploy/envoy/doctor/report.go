@@ -38,6 +38,8 @@ type Unjudged struct {
 type Report struct {
 	Findings []Finding  `json:"findings"`
 	Unjudged []Unjudged `json:"unjudged"`
+
+	found map[Finding]bool
 }
 
 // Errors reports whether there is a finding of severity Error.
@@ -65,7 +67,11 @@ func (r *Report) find(rule, file string, line int, path, what string) {
 	if f.ID == "" {
 		panic(fmt.Sprintf("doctor: there is no rule %q", rule))
 	}
-	if !slices.Contains(r.Findings, f) {
+	if r.found == nil {
+		r.found = map[Finding]bool{}
+	}
+	if !r.found[f] {
+		r.found[f] = true
 		r.Findings = append(r.Findings, f)
 	}
 }
