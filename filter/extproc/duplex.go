@@ -57,6 +57,9 @@ func (d *duplex) request(chunk []byte, end bool) (answers, error) {
 		x.due = time.Time{}
 	}
 	d.settle()
+	if !x.awaitMore(int64(d.requests.Pending())) {
+		return d.refuse(filter.Fault(filter.Overloaded, "too many large messages are awaited")), nil
+	}
 	if end {
 		d.requested = true
 		return answers{streamed(onRequestBodies, nil, true)}, nil

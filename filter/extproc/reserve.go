@@ -35,16 +35,35 @@ func (x *exchange) reserve(body int64) bool {
 // await takes the place of a body among those that have not come, if it is large.
 // It returns false when there is none in time.
 func (x *exchange) await(body int64) bool {
-	most := x.server.limits.MaxBytesInFlight
-	if body*memoryFactor <= most/largePart {
-		return true
+	n := x.server.place(body)
+	if n == 0 {
+		return true // and not behind the large ones
 	}
-	n := min(body*memoryFactor, most/awaitedPart)
 	ctx, cancel := context.WithTimeout(x.ctx, x.server.limits.AdmissionTimeout)
 	defer cancel()
 	if x.server.awaited.Acquire(ctx, n) != nil {
 		return false
 	}
+	x.awaited = n
+	return true
+}
+
+// place is what a body that has not come takes among those: nothing if it is small.
+func (s *Server) place(body int64) int64 {
+	if body*memoryFactor <= s.limits.MaxBytesInFlight/largePart {
+		return 0
+	}
+	return min(body*memoryFactor, s.limits.MaxBytesInFlight/awaitedPart)
+}
+
+// awaitMore changes the place to that of a message of a stream of which so much has
+// come. It returns false if there is none at once.
+func (x *exchange) awaitMore(pending int64) bool {
+	n := x.server.place(pending)
+	if n > x.awaited && !x.server.awaited.TryAcquire(n-x.awaited) {
+		return false
+	}
+	x.server.awaited.Release(max(x.awaited-n, 0))
 	x.awaited = n
 	return true
 }

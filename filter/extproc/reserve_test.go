@@ -165,3 +165,41 @@ func TestArrivedBodyMakesPlace(t *testing.T) {
 	}
 	other.arrived()
 }
+
+// Messages of streams that have not come whole keep out no others, either.
+func TestLargeMessagesThatDoNotCome(t *testing.T) {
+	s := speaking(t)
+	var clients []*exchange
+	defer func() {
+		for _, x := range clients {
+			x.close(nil)
+		}
+		if streams, bytes := s.InFlight(); streams != 0 || bytes != 0 || !s.awaited.TryAcquire(s.limits.MaxBytesInFlight/awaitedPart) {
+			t.Errorf("%d bytes, or places of those that are awaited, stay reserved", bytes)
+		}
+	}()
+	piece := "\x00\x00\x0f\xff\xff" + strings.Repeat("x", 900<<10)
+	refused := 0
+	for range 4 {
+		e := &envoy{}
+		x := &exchange{server: s, stream: e, ctx: context.Background()}
+		clients = append(clients, x)
+		for _, m := range []message{streamHead(modes(duplexMode, duplexMode)), requestBodyOf(piece, false)} {
+			out, err := x.step(m(e))
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.sent = append(e.sent, out...)
+		}
+		if refusalOf(last(t, e)) == "overloaded" {
+			refused++
+			x.release()
+		}
+	}
+	if refused != 2 {
+		t.Errorf("%d of 4 messages were refused, want 2: they may have half of what may be in flight", refused)
+	}
+	if e, _ := run(s, io.EOF, streamHead(modes(duplexMode, duplexMode)), requestBodyOf(framed("a"), false)); len(e.names()) != 1 {
+		t.Errorf("a small message was refused: %v", e.sent)
+	}
+}
