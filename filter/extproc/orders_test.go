@@ -17,6 +17,7 @@ type side struct {
 	mode                  modev3.ProcessingMode_BodySendMode
 	head, body, trailers  int // messages without an answer
 	headSaid, pieces, end bool
+	trailersSaid, over    bool // over: Envoy has said the end of the body
 }
 
 // model is Envoy's side of the rules (external_processor.proto, and what was measured
@@ -38,6 +39,7 @@ func (m *model) tell(r *extprocv3.ProcessingRequest) {
 		m.request.head++
 	case r.GetRequestBody() != nil:
 		m.request.body++
+		m.request.over = m.request.over || r.GetRequestBody().GetEndOfStream()
 	case r.GetRequestTrailers() != nil:
 		m.request.trailers++
 	case r.GetResponseHeaders() != nil:
@@ -46,6 +48,7 @@ func (m *model) tell(r *extprocv3.ProcessingRequest) {
 		m.last = m.last || r.GetResponseHeaders().GetEndOfStream() || local && !m.request.headSaid
 	case r.GetResponseBody() != nil:
 		m.response.body++
+		m.response.over = m.response.over || r.GetResponseBody().GetEndOfStream()
 		m.last = m.last || r.GetResponseBody().GetEndOfStream()
 	case r.GetResponseTrailers() != nil:
 		m.response.trailers++
@@ -98,8 +101,10 @@ func (s *side) takeBody(b *extprocv3.BodyResponse) string {
 		return "an answer to a body that does not wait"
 	case duplex && (s.head > 0 || s.body == 0 && !s.pieces):
 		return "a piece before its headers, or before anything of the body came"
-	case duplex && s.end:
+	case duplex && (s.end || s.trailersSaid):
 		return "a piece after the end"
+	case duplex && piece.GetEndOfStream() && s.trailers > 0 && !s.over:
+		return "an end before trailers"
 	}
 	s.pieces, s.end = true, piece.GetEndOfStream()
 	if !duplex {
@@ -109,10 +114,10 @@ func (s *side) takeBody(b *extprocv3.BodyResponse) string {
 }
 
 func (s *side) takeTrailers() string {
-	if s.trailers != 1 || s.head > 0 {
-		return "an answer to trailers that do not wait"
+	if s.trailers != 1 || s.head > 0 || s.end && !s.over {
+		return "an answer to trailers that do not wait, or after the end"
 	}
-	s.trailers = 0
+	s.trailers, s.trailersSaid = 0, true
 	return ""
 }
 

@@ -65,9 +65,9 @@ func (r *reply) collect(chunk []byte) (answers, error) {
 	size := int64(len(r.buffer) + len(chunk))
 	switch {
 	case size > x.server.limits.MaxBodyBytes:
-		return r.refuse(codec.Refuse(codec.ResponseTooLarge, "the answer is larger than the limit")), nil
+		return r.refuse(codec.Refuse(codec.ResponseTooLarge, "the answer is larger than the limit"), true), nil
 	case !x.grow(size):
-		return r.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight")), nil
+		return r.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"), true), nil
 	}
 	r.buffer = append(r.buffer, chunk...)
 	return nil, nil
@@ -77,7 +77,7 @@ func (r *reply) collect(chunk []byte) (answers, error) {
 func (r *reply) split(chunk []byte) (answers, error) {
 	x := r.exchange
 	if !x.grow(int64(max(r.events.Pending()+len(chunk), minBodyBytes))) {
-		return r.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight")), nil
+		return r.refuse(filter.Fault(filter.Overloaded, "too many bytes are in flight"), true), nil
 	}
 	events, splitErr := r.events.Write(chunk)
 	for _, event := range events {
@@ -86,7 +86,7 @@ func (r *reply) split(chunk []byte) (answers, error) {
 		}
 	}
 	if splitErr != nil {
-		return r.refuse(splitErr), nil
+		return r.refuse(splitErr, true), nil
 	}
 	x.shrink(int64(max(r.events.Pending(), minBodyBytes)))
 	return nil, nil
@@ -101,7 +101,7 @@ func (r *reply) event(event []byte) answers {
 	case o.Refusal != nil && !r.started:
 		return x.build(onResponseHeaders, filter.Answer{Refusal: o.Refusal, Facts: o.Facts})
 	case o.Refusal != nil:
-		return r.close(o.Reply, o.Facts)
+		return r.close(o.Reply, o.Facts, true)
 	case len(o.Message) == 0:
 		return nil
 	}
@@ -125,15 +125,15 @@ func (r *reply) end(eos bool) answers {
 	case r.ended:
 		return nil
 	case !r.came: // Envoy takes no piece of a body of which it has none
-		return r.refuse(codec.Refuse(codec.ResponseMalformed, "the answer has no body"))
+		return r.refuse(codec.Refuse(codec.ResponseMalformed, "the answer has no body"), eos)
 	case r.events == nil:
 		return r.whole(eos)
 	}
 	if err := r.events.End(); err != nil {
-		return r.refuse(err)
+		return r.refuse(err, eos)
 	}
 	if !r.started {
-		return r.refuse(codec.Refuse(codec.ResponseMalformed, "the answer holds no event"))
+		return r.refuse(codec.Refuse(codec.ResponseMalformed, "the answer holds no event"), eos)
 	}
 	x.phase = final
 	return pieces(onResponseBodies, nil, eos)
@@ -162,20 +162,21 @@ func withoutLength(headers codec.Headers) (kept codec.Headers) {
 	return kept
 }
 
-// refuse ends the answer for a reason that is no event's.
-func (r *reply) refuse(err error) answers {
+// refuse ends the answer for a reason that is no event's. eos says that no trailers
+// have come.
+func (r *reply) refuse(err error, eos bool) answers {
 	x := r.exchange
 	answer := x.tx.Refuse(err)
 	if !r.started {
 		return x.build(onResponseHeaders, answer)
 	}
-	return r.close(x.tx.InStream(answer.Refusal), answer.Facts)
+	return r.close(x.tx.InStream(answer.Refusal), answer.Facts, eos)
 }
 
 // close says the last event. Whatever the model server sends after it goes nowhere.
-func (r *reply) close(event []byte, values map[string]string) answers {
+func (r *reply) close(event []byte, values map[string]string, eos bool) answers {
 	r.ended, r.exchange.phase = true, final
-	return withFacts(pieces(onResponseBodies, event, true), values)
+	return withFacts(pieces(onResponseBodies, event, eos), values)
 }
 
 // withFacts puts the facts of a verdict on the last of the answers that tell it.
