@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
@@ -16,7 +17,7 @@ import (
 
 // classification reads the parameter of that name of a requested output.
 func (p *parser) classification() (int, error) {
-	if kindOf(p.peek()) != numberValue {
+	if p.Kind() != strictjson.Number {
 		return 0, codec.Refuse(codec.ParameterInvalid, "classification must be a number")
 	}
 	n, err := p.count(codec.ParameterInvalid, "classification")

@@ -1,89 +1,65 @@
 package kserve
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
-
-// kind is a type of JSON value.
-type kind uint8
-
-const (
-	noValue kind = iota
-	numberValue
-	booleanValue
-	stringValue
-	otherValue // null, object, array
-)
-
-// kindOf tells the type of the value that begins with c.
-func kindOf(c byte) kind {
-	switch {
-	case c == '-' || '0' <= c && c <= '9':
-		return numberValue
-	case c == 't' || c == 'f':
-		return booleanValue
-	case c == '"':
-		return stringValue
-	case c == 'n' || c == '[' || c == '{':
-		return otherValue
-	}
-	return noValue
-}
 
 // element is how one element of a datatype stands in JSON, and what reads it and
 // appends its binary form to dst.
 type element struct {
-	kind kind
-	read func(s *scanner, dst []byte) ([]byte, error)
+	kind strictjson.Kind
+	read func(s *strictjson.Scanner, dst []byte) ([]byte, error)
 }
 
 // elements are the datatypes that have a JSON form. FP16 and BF16 have none, as
 // in Triton.
 var elements = map[tensor.DataType]element{
-	tensor.Bool:   {booleanValue, boolElement},
-	tensor.Uint8:  {numberValue, unsignedElement(tensor.Uint8, math.MaxUint8)},
-	tensor.Uint16: {numberValue, unsignedElement(tensor.Uint16, math.MaxUint16)},
-	tensor.Uint32: {numberValue, unsignedElement(tensor.Uint32, math.MaxUint32)},
-	tensor.Uint64: {numberValue, unsignedElement(tensor.Uint64, math.MaxUint64)},
-	tensor.Int8:   {numberValue, signedElement(tensor.Int8, math.MaxInt8)},
-	tensor.Int16:  {numberValue, signedElement(tensor.Int16, math.MaxInt16)},
-	tensor.Int32:  {numberValue, signedElement(tensor.Int32, math.MaxInt32)},
-	tensor.Int64:  {numberValue, signedElement(tensor.Int64, math.MaxInt64)},
-	tensor.FP32:   {numberValue, fp32Element},
-	tensor.FP64:   {numberValue, fp64Element},
-	tensor.Bytes:  {stringValue, bytesElement},
+	tensor.Bool:   {strictjson.Bool, boolElement},
+	tensor.Uint8:  {strictjson.Number, unsignedElement(tensor.Uint8, math.MaxUint8)},
+	tensor.Uint16: {strictjson.Number, unsignedElement(tensor.Uint16, math.MaxUint16)},
+	tensor.Uint32: {strictjson.Number, unsignedElement(tensor.Uint32, math.MaxUint32)},
+	tensor.Uint64: {strictjson.Number, unsignedElement(tensor.Uint64, math.MaxUint64)},
+	tensor.Int8:   {strictjson.Number, signedElement(tensor.Int8, math.MaxInt8)},
+	tensor.Int16:  {strictjson.Number, signedElement(tensor.Int16, math.MaxInt16)},
+	tensor.Int32:  {strictjson.Number, signedElement(tensor.Int32, math.MaxInt32)},
+	tensor.Int64:  {strictjson.Number, signedElement(tensor.Int64, math.MaxInt64)},
+	tensor.FP32:   {strictjson.Number, fp32Element},
+	tensor.FP64:   {strictjson.Number, fp64Element},
+	tensor.Bytes:  {strictjson.String, bytesElement},
 }
 
-func boolElement(s *scanner, dst []byte) ([]byte, error) {
-	value, err := s.boolean()
+func boolElement(s *strictjson.Scanner, dst []byte) ([]byte, error) {
+	value, err := s.Bool("true or false")
 	if value {
 		return append(dst, 1), err
 	}
 	return append(dst, 0), err
 }
 
-func unsignedElement(d tensor.DataType, most uint64) func(*scanner, []byte) ([]byte, error) {
-	return func(s *scanner, dst []byte) ([]byte, error) {
+func unsignedElement(d tensor.DataType, most uint64) func(*strictjson.Scanner, []byte) ([]byte, error) {
+	return func(s *strictjson.Scanner, dst []byte) ([]byte, error) {
 		var n number
-		if err := s.number(&n); err != nil {
+		if err := n.read(s); err != nil {
 			return nil, err
 		}
-		value, err := s.unsigned(&n, most, d.String())
+		value, err := n.unsigned(most, d.String())
 		return appendInteger(dst, d.Size(), value), err
 	}
 }
 
-func signedElement(d tensor.DataType, most int64) func(*scanner, []byte) ([]byte, error) {
-	return func(s *scanner, dst []byte) ([]byte, error) {
+func signedElement(d tensor.DataType, most int64) func(*strictjson.Scanner, []byte) ([]byte, error) {
+	return func(s *strictjson.Scanner, dst []byte) ([]byte, error) {
 		var n number
-		if err := s.number(&n); err != nil {
+		if err := n.read(s); err != nil {
 			return nil, err
 		}
-		value, err := s.signed(&n, most, d.String())
+		value, err := n.signed(most, d.String())
 		return appendInteger(dst, d.Size(), uint64(value)), err
 	}
 }
@@ -101,27 +77,27 @@ func appendInteger(dst []byte, size int, value uint64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, value)
 }
 
-func fp32Element(s *scanner, dst []byte) ([]byte, error) {
+func fp32Element(s *strictjson.Scanner, dst []byte) ([]byte, error) {
 	var n number
-	if err := s.number(&n); err != nil {
+	if err := n.read(s); err != nil {
 		return nil, err
 	}
-	value, err := s.float32(&n)
+	value, err := n.float32()
 	return binary.LittleEndian.AppendUint32(dst, math.Float32bits(value)), err
 }
 
-func fp64Element(s *scanner, dst []byte) ([]byte, error) {
+func fp64Element(s *strictjson.Scanner, dst []byte) ([]byte, error) {
 	var n number
-	if err := s.number(&n); err != nil {
+	if err := n.read(s); err != nil {
 		return nil, err
 	}
-	value, err := s.float64(&n)
+	value, err := n.float64()
 	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(value)), err
 }
 
-func bytesElement(s *scanner, dst []byte) ([]byte, error) {
+func bytesElement(s *strictjson.Scanner, dst []byte) ([]byte, error) {
 	start := len(dst)
-	dst, err := s.appendText(append(dst, 0, 0, 0, 0), "a string")
+	dst, err := s.AppendText(append(dst, 0, 0, 0, 0), "a string")
 	if err != nil {
 		return nil, err
 	}
@@ -129,71 +105,66 @@ func bytesElement(s *scanner, dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// dataReader turns the "data" of one tensor into its binary form.
-type dataReader struct {
-	*scanner
-	shape   []int64
-	element element
-}
-
 // data reads an array that is flat or nested exactly as the shape of t says, and
-// sets t.Data. count is the product of the shape, elements what reads an element.
-func (s *scanner) data(elements map[tensor.DataType]element, t *tensor.Tensor, count int64) error {
-	read, ok := elements[t.DataType]
+// sets t.Data. count is the product of the shape.
+func (p *parser) data(t *tensor.Tensor, count int64) error {
+	e, ok := p.read[t.DataType]
 	if !ok {
 		return codec.Refuse(codec.InputDataInvalid, "%s has no JSON form, use the binary data format", t.DataType)
 	}
 	shape := t.Shape
-	if !s.nested() || len(shape) < 2 {
+	if !p.nested() || len(shape) < 2 {
 		shape = []int64{count}
 	}
 	// An element takes two bytes of JSON, so the rest of the body bounds what a
 	// shape may reserve. What BYTES hold beyond their length prefix is grown.
-	room := min(count, int64(len(s.src)-s.pos)/2+1)
+	room := min(count, int64(len(p.Rest()))/2+1)
 	width := t.DataType.Size()
 	if width == 0 {
 		width = 4
 	}
-	r := dataReader{s, shape, read}
-	dst, err := r.level(0, make([]byte, 0, room*int64(width)))
-	if err != nil {
-		return err
-	}
-	t.Data = dst
-	return nil
+	r := dataReader{&p.Scanner, e}
+	var err error
+	t.Data, err = r.level(shape, make([]byte, 0, room*int64(width)))
+	return err
 }
 
 // nested reports whether the array that comes next holds arrays.
-func (s *scanner) nested() bool {
-	ahead := *s
-	if ahead.space() != '[' {
+func (p *parser) nested() bool {
+	if p.Kind() != strictjson.Array {
 		return false
 	}
-	ahead.pos++
-	return ahead.space() == '['
+	return bytes.HasPrefix(bytes.TrimLeft(p.Rest()[1:], " \t\r\n"), []byte("["))
 }
 
-// level reads one array of dimension i and appends its elements to dst.
-func (r *dataReader) level(i int, dst []byte) ([]byte, error) {
-	if err := r.open('[', "an array of data"); err != nil {
+// dataReader turns JSON data into the binary form of a tensor.
+type dataReader struct {
+	*strictjson.Scanner
+	element element
+}
+
+// level reads the array of the first dimension of shape and appends its elements to
+// dst.
+func (r *dataReader) level(shape []int64, dst []byte) ([]byte, error) {
+	if err := r.OpenArray("an array of data"); err != nil {
 		return nil, err
 	}
-	last := i == len(r.shape)-1
 	for n := int64(0); ; n++ {
-		more, err := r.more(int(min(n, 1)), ']')
+		more, err := r.MoreItems(int(min(n, 1)))
 		if err != nil {
 			return nil, err
 		}
-		if !more && n == r.shape[i] {
+		if !more && n == shape[0] {
 			return dst, nil
 		}
-		if !more || n == r.shape[i] {
+		if !more || n == shape[0] {
 			return nil, codec.Refuse(codec.InputDataInvalid, "data does not have the elements that its shape says")
 		}
-		if !last {
-			dst, err = r.level(i+1, dst)
-		} else if dst, err = r.element.read(r.scanner, dst); err != nil {
-			err = r.mismatch(err)
+		at := r.Offset()
+		if len(shape) > 1 {
+			dst, err = r.level(shape[1:], dst)
+		} else if dst, err = r.element.read(r.Scanner, dst); err != nil {
+			err = r.mismatch(at, err)
 		}
 		if err != nil {
 			return nil, err
@@ -201,9 +172,11 @@ func (r *dataReader) level(i int, dst []byte) ([]byte, error) {
 	}
 }
 
-// mismatch tells a value of the wrong type from one that is no JSON, which is err.
-func (r *dataReader) mismatch(err error) error {
-	if found := kindOf(r.peek()); found != noValue && found != r.element.kind {
+// mismatch tells a value of the wrong type, which begins at an offset, from one that
+// is no JSON, which is err.
+func (r *dataReader) mismatch(at int, err error) error {
+	r.Seek(at)
+	if found := r.Kind(); found != strictjson.None && found != r.element.kind {
 		return codec.Refuse(codec.InputDataInvalid, "data holds a value that its datatype cannot take")
 	}
 	return err

@@ -161,9 +161,8 @@ func FuzzNumber(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s := &scanner{src: []byte(text)}
 		var n number
-		err := s.number(&n)
+		err := n.read(scanner([]byte(text)))
 		valid := len(text) > 0 && jsonNumber(text[btoi(text[0] == '-'):])
 		if valid && err != nil && len(text) <= maxNumberBytes {
 			t.Fatalf("%q refused: %v", text, err)
@@ -171,11 +170,11 @@ func FuzzNumber(f *testing.F) {
 		if err != nil {
 			return
 		}
-		token := s.src[n.start:n.end]
-		if !jsonNumber(string(token[btoi(n.negative):])) {
+		token := n.Token
+		if !jsonNumber(string(token[btoi(n.Negative):])) {
 			t.Fatalf("%q accepted as a number", token)
 		}
-		checkFloats(t, s, &n)
+		checkFloats(t, &n)
 		for _, d := range []tensor.DataType{tensor.Int8, tensor.Int64, tensor.Uint16, tensor.Uint64} {
 			checkInteger(t, token, d)
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
@@ -46,13 +47,13 @@ func (c *HTTP) decodeGenerate(request *codec.Request, headers codec.Headers, bod
 	}
 	p := c.parser(body, c.limits.MaxBodyBytes)
 	g := &generate{src: body}
-	err := p.object("the request", func(key string) (err error) {
+	err := p.Object("the request", func(key string) (err error) {
 		switch key {
 		case "id":
 			request.ID, err = p.id()
 			return err
 		case "parameters":
-			return p.object("parameters", func(key string) error { return g.member(p, key) })
+			return p.Object("parameters", func(key string) error { return g.member(p, key) })
 		}
 		return g.member(p, key)
 	})
@@ -67,7 +68,7 @@ func (c *HTTP) decodeGenerate(request *codec.Request, headers codec.Headers, bod
 		return codec.Refuse(codec.JSONDuplicateKey, "a key stands in the request and in its parameters")
 	}
 	request.Extra = g
-	return p.end()
+	return p.End()
 }
 
 // member reads the form of one member.
@@ -81,38 +82,38 @@ func (g *generate) member(p *parser, key string) error {
 	if key == "id" || key == "parameters" { // Triton would make them parameters beside those of the request
 		return codec.Refuse(codec.ParameterInvalid, "a parameter has a reserved name")
 	}
-	v, err := p.value((*scanner).skipScalar)
+	v, err := p.value(p.skipScalar)
 	g.members = append(g.members, member{key, v})
 	return err
 }
 
 // value finds the end of one element or of a flat list of them; skip finds that of
 // an element.
-func (s *scanner) value(skip func(*scanner) error) (value, error) {
-	v := value{at: s.pos, list: s.peek() == '[', count: 1}
+func (p *parser) value(skip func() error) (value, error) {
+	v := value{at: p.Offset(), list: p.Kind() == strictjson.Array, count: 1}
 	if !v.list {
-		return v, skip(s)
+		return v, skip()
 	}
 	v.count = 0
-	err := s.array("a list", func(int) error {
+	err := p.Array("a list", func(int) error {
 		v.count++
-		return skip(s)
+		return skip()
 	})
 	return v, err
 }
 
 // skipScalar finds the end of a string, number or boolean.
-func (s *scanner) skipScalar() (err error) {
-	switch kindOf(s.peek()) {
-	case stringValue:
-		_, _, err = s.rawString("a string")
-	case booleanValue:
-		_, err = s.boolean()
-	case otherValue:
+func (p *parser) skipScalar() (err error) {
+	switch p.Kind() {
+	case strictjson.String:
+		_, _, err = p.RawString("a string")
+	case strictjson.Bool:
+		_, err = p.Bool("true or false")
+	case strictjson.Null, strictjson.Object, strictjson.Array:
 		err = codec.Refuse(codec.InputDataInvalid, "a value is neither text, number, boolean nor a flat list of them")
 	default:
 		var n number
-		err = s.number(&n)
+		err = n.read(&p.Scanner)
 	}
 	return err
 }
@@ -135,7 +136,7 @@ func (c *HTTP) bindGenerate(request *codec.Request, g *generate) error {
 			request.Inputs = append(request.Inputs, codec.Input{Tensor: t})
 			continue
 		}
-		p.pos = m.at
+		p.Seek(m.at)
 		v, err := p.parameter()
 		if err != nil {
 			return err
@@ -179,19 +180,14 @@ func (p *parser) flatTensor(t tensor.Tensor, v value, read map[tensor.DataType]e
 	if p.room -= v.count * int64(t.DataType.Size()); p.room < 0 {
 		return t, codec.Refuse(codec.BodyTooLarge, "the tensors are larger than allowed in binary form")
 	}
-	r := dataReader{scanner: &p.scanner, element: e}
-	item := func(int) (err error) {
-		if t.Data, err = e.read(&p.scanner, t.Data); err != nil {
-			err = r.mismatch(err)
-		}
-		return err
+	r, dst := dataReader{&p.Scanner, e}, make([]byte, 0, v.count*int64(max(t.DataType.Size(), 4)))
+	p.Seek(v.at)
+	var err error
+	if v.list {
+		t.Data, err = r.level([]int64{v.count}, dst)
+	} else if t.Data, err = e.read(&p.Scanner, dst); err != nil {
+		err = r.mismatch(v.at, err)
 	}
-	t.Data = make([]byte, 0, v.count*int64(max(t.DataType.Size(), 4)))
-	p.pos = v.at
-	if !v.list {
-		return t, item(0)
-	}
-	err := p.array("a list", item)
 	return t, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
@@ -40,7 +41,7 @@ func (c *HTTP) decodeGenerated(request *codec.Request, body []byte) (*codec.Resp
 	if response.Error != "" && !request.Stream {
 		return nil, codec.Refuse(codec.JSONMalformed, "it is an error under status 200")
 	}
-	return response, p.end()
+	return response, p.End()
 }
 
 // generated reads the JSON of an answer: an error alone, or a model's answer.
@@ -50,7 +51,7 @@ func (p *parser) generated(request *codec.Request) (*codec.Response, error) {
 		return nil, codec.Refuse(codec.JSONMalformed, "it came before the request had a model")
 	}
 	r, keys := &codec.Response{}, 0
-	err := p.object("the answer", func(key string) (err error) {
+	err := p.Object("the answer", func(key string) (err error) {
 		keys++
 		switch spec := request.Signature.Output(key); {
 		case key == "id":
@@ -62,7 +63,7 @@ func (p *parser) generated(request *codec.Request) (*codec.Response, error) {
 		case spec != nil:
 			err = p.generatedOutput(g, request.Signature, spec, r)
 		case key == "error":
-			r.Error, err = p.text("an error")
+			r.Error, err = p.String("an error")
 			r.Error, r.Anonymous = cmp.Or(r.Error, "no reason given"), true
 		case key == "sequence_id" || key == "sequence_start" || key == "sequence_end":
 			err = p.ensembleParameter(key, r)
@@ -95,7 +96,7 @@ func (p *parser) generatedOutput(g *generate, signature *codec.Signature, spec *
 	if len(r.Outputs) >= p.limits.MaxOutputs {
 		return codec.Refuse(codec.OutputsTooMany, "more than %d outputs", p.limits.MaxOutputs)
 	}
-	v, err := p.value((*scanner).skipGenerated)
+	v, err := p.value(p.skipGenerated)
 	if err != nil {
 		return err
 	}
@@ -124,14 +125,14 @@ func (g *generate) outputShape(signature *codec.Signature, spec *codec.Spec, cou
 // numbers that JSON cannot say.
 var generatedElements = func() map[tensor.DataType]element {
 	all := maps.Clone(elements)
-	all[tensor.FP32] = element{numberValue, func(s *scanner, dst []byte) ([]byte, error) {
-		if v, ok := s.notFinite(); ok {
+	all[tensor.FP32] = element{strictjson.Number, func(s *strictjson.Scanner, dst []byte) ([]byte, error) {
+		if v, ok := notFinite(s); ok {
 			return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v))), nil
 		}
 		return fp32Element(s, dst)
 	}}
-	all[tensor.FP64] = element{numberValue, func(s *scanner, dst []byte) ([]byte, error) {
-		if v, ok := s.notFinite(); ok {
+	all[tensor.FP64] = element{strictjson.Number, func(s *strictjson.Scanner, dst []byte) ([]byte, error) {
+		if v, ok := notFinite(s); ok {
 			return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v)), nil
 		}
 		return fp64Element(s, dst)
@@ -140,10 +141,9 @@ var generatedElements = func() map[tensor.DataType]element {
 }()
 
 // notFinite consumes one of the tokens that appendFloat writes, if one comes next.
-func (s *scanner) notFinite() (value float64, ok bool) {
+func notFinite(s *strictjson.Scanner) (value float64, ok bool) {
 	for _, v := range [...]float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		if token := appendFloat(nil, v); bytes.HasPrefix(s.src[s.pos:], token) {
-			s.pos += len(token)
+		if s.Word(string(appendFloat(nil, v))) {
 			return v, true
 		}
 	}
@@ -151,11 +151,11 @@ func (s *scanner) notFinite() (value float64, ok bool) {
 }
 
 // skipGenerated finds the end of a value that Triton wrote.
-func (s *scanner) skipGenerated() error {
-	if _, ok := s.notFinite(); ok {
+func (p *parser) skipGenerated() error {
+	if _, ok := notFinite(&p.Scanner); ok {
 		return nil
 	}
-	return s.skipScalar()
+	return p.skipScalar()
 }
 
 // encodeGenerated writes an answer as Triton does: one object with its keys in the

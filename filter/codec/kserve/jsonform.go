@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
@@ -220,14 +221,14 @@ func plainFloat(d tensor.DataType) writer {
 }
 
 // plainElements read what a client sends: as Triton does, but FP16 too.
-var plainElements = with(elements, map[tensor.DataType]element{tensor.FP16: {numberValue, fp16Element}})
+var plainElements = with(elements, map[tensor.DataType]element{tensor.FP16: {strictjson.Number, fp16Element}})
 
-func fp16Element(s *scanner, dst []byte) ([]byte, error) {
+func fp16Element(s *strictjson.Scanner, dst []byte) ([]byte, error) {
 	var n number
-	if err := s.number(&n); err != nil {
+	if err := n.read(s); err != nil {
 		return nil, err
 	}
-	value, err := s.float64(&n)
+	value, err := n.float64()
 	if err != nil {
 		return nil, outOfRange("FP16")
 	}

@@ -1,12 +1,12 @@
 package kserve
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 	"regexp"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
@@ -49,7 +49,7 @@ func (c *JSON) decodePlain(headers codec.Headers, body []byte) (*codec.Response,
 	if err != nil {
 		return nil, err
 	}
-	if err := p.end(); err != nil {
+	if err := p.End(); err != nil {
 		return nil, err
 	}
 	types := contentTypes{}
@@ -70,7 +70,7 @@ func (p *parser) plainResponse(r *codec.Response) (outputs []part, err error) {
 		"id":         func() (err error) { r.ID, err = p.id(); return err },
 		"model_name": func() (err error) { r.Model, err = p.name("a model name"); return err },
 		"model_version": func() (err error) {
-			if r.Version, err = p.text("a model version"); err != nil || r.Version == "" {
+			if r.Version, err = p.String("a model version"); err != nil || r.Version == "" {
 				return err
 			}
 			return checkName(r.Version, p.limits, "a model version")
@@ -78,12 +78,12 @@ func (p *parser) plainResponse(r *codec.Response) (outputs []part, err error) {
 		"parameters": func() (err error) { r.Parameters, err = p.parameters(p.skipNull); return err },
 		"outputs":    func() (err error) { outputs, err = p.responseOutputs(); return err },
 	}
-	err = p.object("the answer", func(key string) error {
+	err = p.Object("the answer", func(key string) error {
 		read := fields[key]
 		if read == nil {
 			return unknownKey("the answer")
 		}
-		if p.null() {
+		if p.Null() {
 			return nil
 		}
 		return read()
@@ -96,7 +96,7 @@ func (p *parser) plainResponse(r *codec.Response) (outputs []part, err error) {
 
 // plainParameters reads the parameters of an output and returns its content_type.
 func (p *parser) plainParameters() (contentType string, err error) {
-	if p.null() {
+	if p.Null() {
 		return "", nil
 	}
 	list, err := p.parameters(p.skipNull)
@@ -111,29 +111,20 @@ func (p *parser) plainParameters() (contentType string, err error) {
 	return contentType, err
 }
 
-// null consumes a null, if it comes next.
-func (s *scanner) null() bool {
-	if !bytes.HasPrefix(s.src[s.pos:], []byte("null")) {
-		return false
-	}
-	s.pos += len("null")
-	return true
-}
-
 // skipNull takes a parameter that is null for none.
-func (p *parser) skipNull(string) (skipped bool, err error) { return p.null(), nil }
+func (p *parser) skipNull(string) (skipped bool, err error) { return p.Null(), nil }
 
 // answerElements read what the model server answers: null is NaN.
 var answerElements = with(plainElements, map[tensor.DataType]element{
-	tensor.FP16: {numberValue, orNull(fp16Element, []byte{0x00, 0x7E})},
-	tensor.FP32: {numberValue, orNull(fp32Element, binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(math.NaN()))))},
-	tensor.FP64: {numberValue, orNull(fp64Element, binary.LittleEndian.AppendUint64(nil, math.Float64bits(math.NaN())))},
+	tensor.FP16: {strictjson.Number, orNull(fp16Element, []byte{0x00, 0x7E})},
+	tensor.FP32: {strictjson.Number, orNull(fp32Element, binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(math.NaN()))))},
+	tensor.FP64: {strictjson.Number, orNull(fp64Element, binary.LittleEndian.AppendUint64(nil, math.Float64bits(math.NaN())))},
 })
 
 // orNull reads null as this NaN, and leaves every other value to read.
-func orNull(read func(*scanner, []byte) ([]byte, error), nan []byte) func(*scanner, []byte) ([]byte, error) {
-	return func(s *scanner, dst []byte) ([]byte, error) {
-		if s.null() {
+func orNull(read func(*strictjson.Scanner, []byte) ([]byte, error), nan []byte) func(*strictjson.Scanner, []byte) ([]byte, error) {
+	return func(s *strictjson.Scanner, dst []byte) ([]byte, error) {
+		if s.Null() {
 			return append(dst, nan...), nil
 		}
 		return read(s, dst)

@@ -226,7 +226,7 @@ func TestNaNOfEveryFloat(t *testing.T) {
 		if !d.Float() {
 			continue
 		}
-		data, err := e.read(&scanner{src: []byte("null")}, []byte("x"))
+		data, err := e.read(scanner([]byte("null")), []byte("x"))
 		if err != nil || !bytes.HasPrefix(data, []byte("x")) || len(data) != 1+d.Size() {
 			t.Errorf("%s: %x, %v", d, data, err)
 			continue

@@ -9,23 +9,30 @@ import (
 	"strings"
 	"testing"
 
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
+// scanner reads a document without nested values.
+func scanner(document []byte) *strictjson.Scanner {
+	s := strictjson.New(document, 0)
+	return &s
+}
+
 // checkFloats compares the fast paths with strconv.
-func checkFloats(t testing.TB, s *scanner, n *number) {
+func checkFloats(t testing.TB, n *number) {
 	t.Helper()
-	token := s.src[n.start:n.end]
+	token := n.Token
 	text := string(token)
-	if n.integer && n.mantissa == 0 {
+	if n.Integer && n.Mantissa == 0 {
 		text = strings.TrimPrefix(text, "-")
 	}
 	want, parseErr := strconv.ParseFloat(text, 64)
-	got, err := s.float64(n)
+	got, err := n.float64()
 	if (err == nil) != (parseErr == nil) || err == nil && math.Float64bits(got) != math.Float64bits(want) {
 		t.Fatalf("%q as FP64: got %v %v, want %v %v", token, got, err, want, parseErr)
 	}
-	single, err := s.float32(n)
+	single, err := n.float32()
 	if inf := math.IsInf(float64(float32(want)), 0); (err != nil) != inf {
 		t.Fatalf("%q as FP32: error %v, infinite %v", token, err, inf)
 	}
@@ -47,7 +54,7 @@ func checkInteger(t testing.TB, token []byte, d tensor.DataType) {
 		signed, wantErr = strconv.ParseInt(string(token), 10, bits)
 		want = uint64(signed)
 	}
-	data, err := elements[d].read(&scanner{src: token}, nil)
+	data, err := elements[d].read(scanner(token), nil)
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("%q as %s: error %v, want %v", token, d, err, wantErr)
 	}
@@ -70,12 +77,12 @@ func TestNumberNearMiddles(t *testing.T) {
 		for _, value := range []float64{float64(single), middle, math.Nextafter(middle, 0), math.Nextafter(middle, math.MaxFloat64)} {
 			for _, digits := range []int{-1, 6, 9, 16, 17, 18, 19, 20, 40} {
 				for _, format := range []byte{'e', 'f'} {
-					s := &scanner{src: strconv.AppendFloat(nil, value, format, digits, 64)}
+					s := scanner(strconv.AppendFloat(nil, value, format, digits, 64))
 					var n number
-					if err := s.number(&n); err != nil {
+					if err := n.read(s); err != nil {
 						t.Fatal(err)
 					}
-					checkFloats(t, s, &n)
+					checkFloats(t, &n)
 				}
 			}
 		}
@@ -94,15 +101,15 @@ func TestNumberOfAnyLength(t *testing.T) {
 			text = "0"
 		}
 		for _, text := range []string{text, "-" + text, text + ".0", "0." + string(digits), fmt.Sprintf("%se%d", text, random.IntN(80)-40)} {
-			s := &scanner{src: []byte(text)}
+			s := scanner([]byte(text))
 			var n number
-			if err := s.number(&n); err != nil || s.pos != len(text) {
-				t.Fatalf("%q: %v", text, s.pos)
+			if err := n.read(s); err != nil || s.Offset() != len(text) {
+				t.Fatalf("%q: %v", text, s.Offset())
 			}
-			checkFloats(t, s, &n)
+			checkFloats(t, &n)
 			for d := range elements {
 				if d != tensor.Bool && d != tensor.Bytes && !d.Float() {
-					checkInteger(t, s.src[n.start:n.end], d)
+					checkInteger(t, n.Token, d)
 				}
 			}
 		}
@@ -114,7 +121,7 @@ func TestNumberOfAnyLength(t *testing.T) {
 func TestFP32RoundsTwice(t *testing.T) {
 	const text = "1.00000017881393432617187499" // just below a middle; as a float64 it is the middle
 	direct, _ := strconv.ParseFloat(text, 32)
-	data, err := fp32Element(&scanner{src: []byte(text)}, nil)
+	data, err := fp32Element(scanner([]byte(text)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,12 +7,13 @@ import (
 	"unicode/utf8"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
 // parser reads the objects that requests and responses of the V2 protocol share.
 type parser struct {
-	scanner
+	strictjson.Scanner
 	limits *Limits
 	room   int64 // bytes that numbers of JSON may still take in binary form
 	read   map[tensor.DataType]element
@@ -21,7 +22,7 @@ type parser struct {
 
 // parser returns a parser of a message whose tensors have at most room bytes.
 func (c *HTTP) parser(json []byte, room int) *parser {
-	return &parser{scanner: scanner{src: json, maxDepth: c.limits.MaxJSONDepth}, limits: &c.limits, room: int64(room), read: c.read}
+	return &parser{Scanner: strictjson.New(json, c.limits.MaxJSONDepth), limits: &c.limits, room: int64(room), read: c.read}
 }
 
 // part is a tensor as its JSON object describes it.
@@ -36,7 +37,7 @@ type part struct {
 func (p *parser) part() (part, error) {
 	t := part{elements: -1, binarySize: -1}
 	hasData, dataAt := false, -1
-	err := p.object("a tensor", func(key string) (err error) {
+	err := p.Object("a tensor", func(key string) (err error) {
 		switch key {
 		case "name":
 			t.Name, err = p.name("a tensor name")
@@ -59,8 +60,8 @@ func (p *parser) part() (part, error) {
 			if t.elements >= 0 {
 				return p.tensorData(&t)
 			}
-			dataAt = p.pos
-			return p.skipArray()
+			dataAt = p.Offset()
+			return p.Skip()
 		default:
 			err = unknownKey("a tensor")
 		}
@@ -72,10 +73,10 @@ func (p *parser) part() (part, error) {
 	if err := t.complete(hasData); err != nil || dataAt < 0 {
 		return t, err
 	}
-	end := p.pos
-	p.pos = dataAt
+	end := p.Offset()
+	p.Seek(dataAt)
 	err = p.tensorData(&t)
-	p.pos = end
+	p.Seek(end)
 	return t, err
 }
 
@@ -85,7 +86,7 @@ func (p *parser) tensorData(t *part) error {
 	if p.room -= t.elements * int64(t.DataType.Size()); p.room < 0 {
 		return codec.Refuse(codec.BodyTooLarge, "the tensors are larger than allowed in binary form")
 	}
-	return p.data(p.read, &t.Tensor, t.elements)
+	return p.data(&t.Tensor, t.elements)
 }
 
 // measure sets the number of elements once datatype and shape are known.
@@ -143,7 +144,7 @@ func attach(parts []part, blob []byte) error {
 }
 
 func (p *parser) datatype() (tensor.DataType, error) {
-	name, err := p.text("a datatype")
+	name, err := p.String("a datatype")
 	if err != nil {
 		return tensor.Invalid, err
 	}
@@ -157,7 +158,7 @@ func (p *parser) datatype() (tensor.DataType, error) {
 // shape reads the dimensions; it is not nil if there are none.
 func (p *parser) shape() ([]int64, error) {
 	shape := make([]int64, 0, 4)
-	err := p.array("a shape", func(i int) error {
+	err := p.Array("a shape", func(i int) error {
 		if i >= p.limits.MaxRank {
 			return codec.Refuse(codec.ShapeInvalid, "a shape has more than %d dimensions", p.limits.MaxRank)
 		}
@@ -172,10 +173,10 @@ func (p *parser) shape() ([]int64, error) {
 // is not.
 func (p *parser) count(reason codec.Reason, what string) (int64, error) {
 	var n number
-	if err := p.number(&n); err != nil {
+	if err := n.read(&p.Scanner); err != nil {
 		return 0, err
 	}
-	value, err := p.unsigned(&n, math.MaxInt64, what)
+	value, err := n.unsigned(math.MaxInt64, what)
 	if err != nil {
 		return 0, codec.Refuse(reason, "%s is not an integer in range", what)
 	}
@@ -184,17 +185,17 @@ func (p *parser) count(reason codec.Reason, what string) (int64, error) {
 
 // flag reads a parameter that must be true or false.
 func (p *parser) flag(what string) (bool, error) {
-	if kindOf(p.peek()) != booleanValue {
+	if p.Kind() != strictjson.Bool {
 		return false, codec.Refuse(codec.ParameterInvalid, "%s must be true or false", what)
 	}
-	return p.boolean()
+	return p.Bool("true or false")
 }
 
 // tensorParameters reads the parameters of a tensor, of which only
 // binary_data_size is understood; it is -1 if absent.
 func (p *parser) tensorParameters() (binarySize int64, err error) {
 	binarySize = -1
-	err = p.object("parameters", func(key string) (err error) {
+	err = p.Object("parameters", func(key string) (err error) {
 		if key != "binary_data_size" {
 			return unknownParameter(key)
 		}
@@ -208,7 +209,7 @@ func (p *parser) tensorParameters() (binarySize int64, err error) {
 // that the codec itself acts on and reports whether it did.
 func (p *parser) parameters(consume func(key string) (bool, error)) (list []codec.Parameter, err error) {
 	count := 0
-	err = p.object("parameters", func(key string) error {
+	err = p.Object("parameters", func(key string) error {
 		if count++; count > p.limits.MaxParameters {
 			return codec.Refuse(codec.ParameterInvalid, "more than %d parameters", p.limits.MaxParameters)
 		}
@@ -228,34 +229,34 @@ func (p *parser) parameters(consume func(key string) (bool, error)) (list []code
 // parameter reads a value: a string, bool, int64, uint64 above every int64, or
 // float64.
 func (p *parser) parameter() (any, error) {
-	switch kindOf(p.peek()) {
-	case stringValue:
-		value, err := p.text("a parameter")
+	switch p.Kind() {
+	case strictjson.String:
+		value, err := p.String("a parameter")
 		if err == nil && strings.IndexByte(value, 0) >= 0 {
 			err = codec.Refuse(codec.ParameterInvalid, "a parameter holds a NUL, at which Triton would cut it")
 		}
 		return value, err
-	case booleanValue:
-		return p.boolean()
-	case otherValue:
+	case strictjson.Bool:
+		return p.Bool("true or false")
+	case strictjson.Null, strictjson.Object, strictjson.Array:
 		return nil, codec.Refuse(codec.ParameterInvalid, "a parameter must be a string, number or boolean")
 	}
 	var n number
-	err := p.number(&n)
+	err := n.read(&p.Scanner)
 	switch {
 	case err != nil:
 		return nil, err
-	case !n.integer:
-		return p.float64(&n)
-	case n.negative || n.exact && n.mantissa <= math.MaxInt64:
-		return p.signed(&n, math.MaxInt64, "INT64")
+	case !n.Integer:
+		return n.float64()
+	case n.Negative || n.Exact && n.Mantissa <= math.MaxInt64:
+		return n.signed(math.MaxInt64, "INT64")
 	}
-	return p.unsigned(&n, math.MaxUint64, "UINT64")
+	return n.unsigned(math.MaxUint64, "UINT64")
 }
 
 // name reads an identifier.
 func (p *parser) name(what string) (string, error) {
-	name, err := p.text(what)
+	name, err := p.String(what)
 	if err != nil {
 		return "", err
 	}

@@ -40,7 +40,7 @@ func (c *HTTP) decodeInfer(request *codec.Request, body []byte, jsonBytes int) e
 	if err != nil {
 		return err
 	}
-	if err := p.end(); err != nil {
+	if err := p.End(); err != nil {
 		return err
 	}
 	if err := attach(inputs, body[jsonBytes:]); err != nil {
@@ -91,7 +91,7 @@ func (c *HTTP) requestBody(headers codec.Headers, body []byte) (plain []byte, js
 
 // request reads the JSON of a request, into r all but the inputs.
 func (p *parser) request(r *codec.Request) (inputs []part, err error) {
-	err = p.object("the request", func(key string) (err error) {
+	err = p.Object("the request", func(key string) (err error) {
 		switch key {
 		case "id":
 			r.ID, err = p.id()
@@ -114,7 +114,7 @@ func (p *parser) request(r *codec.Request) (inputs []part, err error) {
 
 // id reads the id of a request or response, which may be empty.
 func (p *parser) id() (string, error) {
-	id, err := p.text("an id")
+	id, err := p.String("an id")
 	if err != nil || id == "" {
 		return "", err
 	}
@@ -140,7 +140,7 @@ func (p *parser) requestParameters(binary *bool) ([]codec.Parameter, error) {
 
 func (p *parser) inputs() (inputs []part, err error) {
 	var names []string
-	err = p.array("a list of inputs", func(i int) error {
+	err = p.Array("a list of inputs", func(i int) error {
 		if i >= p.limits.MaxInputs {
 			return codec.Refuse(codec.InputsTooMany, "more than %d inputs", p.limits.MaxInputs)
 		}
@@ -158,7 +158,7 @@ func (p *parser) inputs() (inputs []part, err error) {
 
 func (p *parser) outputs() (outputs []codec.Output, err error) {
 	var names []string
-	err = p.array("a list of outputs", func(i int) error {
+	err = p.Array("a list of outputs", func(i int) error {
 		if i >= p.limits.MaxOutputs {
 			return codec.Refuse(codec.OutputsTooMany, "more than %d outputs", p.limits.MaxOutputs)
 		}
@@ -177,7 +177,7 @@ func (p *parser) outputs() (outputs []codec.Output, err error) {
 // output reads one requested output. Without binary_data it is JSON, whatever
 // binary_data_output says of the outputs that are not named.
 func (p *parser) output() (output codec.Output, err error) {
-	err = p.object("an output", func(key string) (err error) {
+	err = p.Object("an output", func(key string) (err error) {
 		switch key {
 		case "name":
 			output.Name, err = p.name("an output name")
@@ -195,7 +195,7 @@ func (p *parser) output() (output codec.Output, err error) {
 }
 
 func (p *parser) outputParameters(output *codec.Output) error {
-	return p.object("parameters", func(key string) (err error) {
+	return p.Object("parameters", func(key string) (err error) {
 		switch key {
 		case "binary_data":
 			output.Binary, err = p.flag(key)

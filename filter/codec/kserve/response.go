@@ -57,7 +57,7 @@ func (c *HTTP) decodeResponse(request *codec.Request, headers codec.Headers, bod
 	if err != nil {
 		return nil, err
 	}
-	if err := p.end(); err != nil {
+	if err := p.End(); err != nil {
 		return nil, err
 	}
 	if err := attach(outputs, body[jsonBytes:]); err != nil {
@@ -83,7 +83,7 @@ func identityBody(headers codec.Headers, body []byte) error {
 
 // response reads the JSON of a response, into r all but the outputs.
 func (p *parser) response(r *codec.Response) (outputs []part, err error) {
-	err = p.object("the answer", func(key string) (err error) {
+	err = p.Object("the answer", func(key string) (err error) {
 		switch key {
 		case "id":
 			r.ID, err = p.id()
@@ -109,7 +109,7 @@ func (p *parser) response(r *codec.Response) (outputs []part, err error) {
 func (p *parser) responseOutputs() (outputs []part, err error) {
 	outputs = []part{}
 	var names []string
-	err = p.array("a list of outputs", func(i int) error {
+	err = p.Array("a list of outputs", func(i int) error {
 		if i >= p.limits.MaxOutputs {
 			return codec.Refuse(codec.OutputsTooMany, "more than %d outputs", p.limits.MaxOutputs)
 		}

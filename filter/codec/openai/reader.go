@@ -156,7 +156,7 @@ func (r *reader) float() (token string, value float64, err error) {
 	if r.Kind() != strictjson.Number {
 		return "", 0, r.wrong("a number")
 	}
-	raw, err := r.Number(r.key)
+	raw, err := r.Number()
 	if err != nil {
 		return "", 0, err
 	}
@@ -180,7 +180,7 @@ func (r *reader) integer(least, most int64) (int64, error) {
 	if r.Kind() != strictjson.Number {
 		return 0, r.wrong("a whole number")
 	}
-	token, err := r.Number(r.key)
+	token, err := r.Number()
 	if err != nil {
 		return 0, err
 	}

@@ -10,7 +10,6 @@ package strictjson
 
 import (
 	"bytes"
-	"strings"
 
 	"weir/filter/codec"
 )
@@ -33,6 +32,15 @@ func New(src []byte, maxDepth int) Scanner { return Scanner{src: src, maxDepth: 
 func (s *Scanner) Within(src []byte) Scanner {
 	return Scanner{src: src, depth: s.depth, maxDepth: s.maxDepth}
 }
+
+// Offset is the number of bytes that were read.
+func (s *Scanner) Offset() int { return s.pos }
+
+// Seek goes to an offset, for a value that is to be read again or later.
+func (s *Scanner) Seek(offset int) { s.pos = offset }
+
+// Rest is what was not read yet, a view into the document.
+func (s *Scanner) Rest() []byte { return s.src[s.pos:] }
 
 func (s *Scanner) malformed(what string) error {
 	return codec.Refuse(codec.JSONMalformed, "%s at byte %d", what, s.pos)
@@ -75,6 +83,13 @@ func (s *Scanner) Kind() Kind {
 // space skips white space and returns the byte after it; 0, which no token begins
 // with, at the end.
 func (s *Scanner) space() byte {
+	if s.pos < len(s.src) && s.src[s.pos] > ' ' {
+		return s.src[s.pos]
+	}
+	return s.skipSpace()
+}
+
+func (s *Scanner) skipSpace() byte {
 	for s.pos < len(s.src) {
 		switch c := s.src[s.pos]; c {
 		case ' ', '\t', '\n', '\r':
@@ -156,8 +171,9 @@ const manyKeys = 16
 
 // keys are the keys of one object so far.
 type keys struct {
-	few  []string
-	many map[string]bool
+	few   [manyKeys]string
+	count int
+	many  map[string]bool // all of them, once few is full
 }
 
 // add reports whether the key is new.
@@ -169,12 +185,13 @@ func (k *keys) add(key string) bool {
 		k.many[key] = true
 		return true
 	}
-	for _, other := range k.few {
+	for _, other := range k.few[:k.count] {
 		if other == key {
 			return false
 		}
 	}
-	if k.few = append(k.few, key); len(k.few) == manyKeys {
+	k.few[k.count] = key
+	if k.count++; k.count == manyKeys {
 		k.many = make(map[string]bool, 2*manyKeys)
 		for _, other := range k.few {
 			k.many[other] = true
@@ -185,11 +202,11 @@ func (k *keys) add(key string) bool {
 
 // Array calls item for each item, which it consumes. what names the array in errors.
 func (s *Scanner) Array(what string, item func(i int) error) error {
-	if err := s.open('[', what); err != nil {
+	if err := s.OpenArray(what); err != nil {
 		return err
 	}
 	for i := 0; ; i++ {
-		more, err := s.more(i, ']')
+		more, err := s.MoreItems(i)
 		if err != nil || !more {
 			return err
 		}
@@ -199,73 +216,40 @@ func (s *Scanner) Array(what string, item func(i int) error) error {
 	}
 }
 
+// OpenArray consumes the bracket of an array. With MoreItems it is Array in steps, for
+// items too small for a call each.
+func (s *Scanner) OpenArray(what string) error { return s.open('[', what) }
+
+// MoreItems consumes what stands before item i and reports whether there is one; at
+// the end of the array it consumes the bracket.
+func (s *Scanner) MoreItems(i int) (bool, error) { return s.more(i, ']') }
+
 // Bool reads true or false.
 func (s *Scanner) Bool(what string) (bool, error) {
-	switch {
-	case s.word("true"):
+	s.space()
+	switch rest := s.src[s.pos:]; {
+	case bytes.HasPrefix(rest, []byte("true")):
+		s.pos += len("true")
 		return true, nil
-	case s.word("false"):
+	case bytes.HasPrefix(rest, []byte("false")):
+		s.pos += len("false")
 		return false, nil
 	}
 	return false, s.malformed("expected " + what)
 }
 
 // Null consumes null if it stands here, and reports whether it did.
-func (s *Scanner) Null() bool { return s.word("null") }
+func (s *Scanner) Null() bool { return s.Word("null") }
 
-func (s *Scanner) word(word string) bool {
+// Word consumes a word if it stands here, and reports whether it did. So a reader can
+// take what is no JSON, such as NaN.
+func (s *Scanner) Word(word string) bool {
 	s.space()
 	if !bytes.HasPrefix(s.src[s.pos:], []byte(word)) {
 		return false
 	}
 	s.pos += len(word)
 	return true
-}
-
-// maxNumber is the longest number, in bytes: more than any float64 needs to be told
-// apart from its neighbours, less than what makes a parser of big numbers slow.
-const maxNumber = 40
-
-// Number reads a number and returns its token, a view into the document.
-func (s *Scanner) Number(what string) ([]byte, error) {
-	s.space()
-	start := s.pos
-	s.skipByte("-")
-	zero := s.skipByte("0")
-	if whole := s.digits(); zero == (whole > 0) { // 01 or no digit at all
-		return nil, s.malformed("expected " + what)
-	}
-	if s.skipByte(".") && s.digits() == 0 {
-		return nil, s.malformed("a number ends in its decimal point")
-	}
-	if s.skipByte("eE") {
-		s.skipByte("+-")
-		if s.digits() == 0 {
-			return nil, s.malformed("a number has an empty exponent")
-		}
-	}
-	if s.pos-start > maxNumber {
-		return nil, codec.Refuse(codec.JSONTooLarge, "a number has more than %d characters", maxNumber)
-	}
-	return s.src[start:s.pos], nil
-}
-
-// skipByte consumes one byte of the set if it stands here.
-func (s *Scanner) skipByte(set string) bool {
-	if s.pos >= len(s.src) || strings.IndexByte(set, s.src[s.pos]) < 0 {
-		return false
-	}
-	s.pos++
-	return true
-}
-
-// digits consumes digits and returns their number.
-func (s *Scanner) digits() (n int) {
-	for s.pos < len(s.src) && '0' <= s.src[s.pos] && s.src[s.pos] <= '9' {
-		s.pos++
-		n++
-	}
-	return n
 }
 
 // Discard reads a value of any kind.
@@ -278,7 +262,7 @@ func (s *Scanner) Discard() (err error) {
 	case String:
 		_, err = s.View("a string")
 	case Number:
-		_, err = s.Number("a number")
+		_, err = s.Number()
 	case Null:
 		if !s.Null() {
 			err = s.malformed("expected a value")
@@ -289,8 +273,9 @@ func (s *Scanner) Discard() (err error) {
 	return err
 }
 
-// skip finds the end of a value by its brackets and strings alone.
-func (s *Scanner) skip() error {
+// Skip finds the end of a value by its brackets and strings alone, for one that is
+// read later or not at all: what it skips may be no JSON.
+func (s *Scanner) Skip() error {
 	depth := s.depth
 	for {
 		switch c := s.space(); c {
@@ -352,8 +337,9 @@ type Member struct {
 }
 
 // Members returns the members of an object in the order of the document, for values
-// that are to be read in another one: see At. A value that is not read may be no JSON. An object with more than most members
-// is refused with the reason, duplicate keys as Object does.
+// that are to be read in another one: see At. A value that is not read may be no JSON.
+// An object with more than most members is refused with the reason, duplicate keys as
+// Object does.
 func (s *Scanner) Members(what string, most int, reason codec.Reason) ([]Member, error) {
 	var members []Member
 	err := s.Object(what, func(key string) error {
@@ -361,7 +347,7 @@ func (s *Scanner) Members(what string, most int, reason codec.Reason) ([]Member,
 			return codec.Refuse(reason, "%s has more than %d keys", what, most)
 		}
 		at := s.pos
-		err := s.skip()
+		err := s.Skip()
 		members = append(members, Member{key, at, s.pos})
 		return err
 	})

@@ -41,7 +41,7 @@ func value(s *strictjson.Scanner, w []byte, straight bool) (_ []byte, err error)
 		text, err := s.View("a string")
 		return strictjson.AppendString(w, text), err
 	case strictjson.Number:
-		token, err := s.Number("a number")
+		token, err := s.Number()
 		return append(w, token...), err
 	case strictjson.Null:
 		if s.Null() {

@@ -3,13 +3,14 @@ package strictjson
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // String reads a string.
 func (s *Scanner) String(what string) (string, error) {
-	raw, escaped, err := s.rawString(what)
+	raw, escaped, err := s.RawString(what)
 	if err != nil || !escaped {
 		return string(raw), err
 	}
@@ -19,7 +20,7 @@ func (s *Scanner) String(what string) (string, error) {
 
 // AppendText reads a string and appends what it means to dst.
 func (s *Scanner) AppendText(dst []byte, what string) ([]byte, error) {
-	raw, escaped, err := s.rawString(what)
+	raw, escaped, err := s.RawString(what)
 	if err != nil || !escaped {
 		return append(dst, raw...), err
 	}
@@ -29,23 +30,23 @@ func (s *Scanner) AppendText(dst []byte, what string) ([]byte, error) {
 // View reads a string and returns what it means: a view into the document if it
 // holds no escapes, else new memory.
 func (s *Scanner) View(what string) ([]byte, error) {
-	raw, escaped, err := s.rawString(what)
+	raw, escaped, err := s.RawString(what)
 	if err != nil || !escaped {
 		return raw, err
 	}
 	return s.appendUnescaped(make([]byte, 0, len(raw)), raw)
 }
 
-// rawString consumes a string and returns what stands between its quotes, which is
-// valid UTF-8 without control characters.
-func (s *Scanner) rawString(what string) (raw []byte, escaped bool, err error) {
+// RawString reads a string and returns what stands between its quotes, a view into
+// the document: valid UTF-8 without control characters, its escapes unread.
+func (s *Scanner) RawString(what string) (raw []byte, escaped bool, err error) {
 	if s.space() != '"' {
 		return nil, false, s.malformed("expected " + what)
 	}
 	ascii := true
-	for i := s.pos + 1; i < len(s.src); i++ {
-		for i+8 < len(s.src) && plain(binary.LittleEndian.Uint64(s.src[i:])) {
-			i += 8
+	for i := s.pos + 1; ; i++ {
+		if i = s.skipPlain(i); i >= len(s.src) {
+			return nil, false, s.malformed("string without end")
 		}
 		switch c := s.src[i]; {
 		case c == '"':
@@ -64,16 +65,27 @@ func (s *Scanner) rawString(what string) (raw []byte, escaped bool, err error) {
 			ascii = false
 		}
 	}
-	return nil, false, s.malformed("string without end")
 }
 
-// plain reports whether eight bytes are ASCII without quotes, backslashes and C0
-// controls. The subtractions borrow into the top bit of a byte that is too small; a
-// borrow from a byte into the next one comes after the first such byte only.
-func plain(eight uint64) bool {
+// skipPlain returns the index from i on of the next byte that is not plain, or that is
+// among the last of the document.
+func (s *Scanner) skipPlain(i int) int {
+	for ; i+8 <= len(s.src); i += 8 {
+		if first := special(binary.LittleEndian.Uint64(s.src[i:])); first != 0 {
+			return i + bits.TrailingZeros64(first)/8
+		}
+	}
+	return i
+}
+
+// special marks the first of eight bytes that is a quote, a backslash, a C0 control or
+// not ASCII by its top bit; 0 if none is. The subtractions borrow into the top bit of a
+// byte that is too small; a borrow from a byte into the next one comes after the first
+// such byte only.
+func special(eight uint64) uint64 {
 	const each = 0x0101010101010101
 	small, quote, backslash := eight-each*' ', (eight^each*'"')-each, (eight^each*'\\')-each
-	return (small|quote|backslash|eight)&(each<<7) == 0
+	return (small | quote | backslash | eight) & (each << 7)
 }
 
 // skipString finds the end of a string without looking at what it holds.
@@ -105,7 +117,7 @@ func (s *Scanner) appendUnescaped(dst, raw []byte) ([]byte, error) {
 			return append(dst, raw...), nil
 		}
 		dst = append(dst, raw[:i]...)
-		c := raw[i+1] // rawString never ends on a backslash
+		c := raw[i+1] // RawString never ends on a backslash
 		raw = raw[i+2:]
 		if c != 'u' {
 			if unescapes[c] == 0 {
