@@ -3,16 +3,23 @@
 package e2e
 
 import (
+	"encoding/json"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"testing"
+
+	"weir/deploy/envoy/doctor"
 )
 
-// blindSpot is a setup that Weir cannot see from where it is, and what both sides
-// get then. `weir doctor` finds them in the configuration.
+// blindSpot is a setup that Weir cannot see from where it is, what both sides get
+// then, and the rule by which `weir doctor` finds it in the configuration.
 type blindSpot struct {
 	setup
 	flow             flow
 	client, upstream string
+	rule             string
 }
 
 func blindSpots() []blindSpot {
@@ -24,17 +31,18 @@ func blindSpots() []blindSpot {
 	filter := func(name string, change object) setup { return setup{name: name, filter: change} }
 	hidden := object{"patterns": []any{object{"exact": "x-canary"}}}
 	return []blindSpot{
-		{absent, unary(), gotWhole, gotWhole},
-		{setup{name: "disabled by the route", route: object{"disabled": true}}, unary(), gotWhole, gotWhole},
-		{observed, unary(), gotWhole, gotWhole},
-		{filter("a header not shown", object{"forward_rules": object{"disallowed_headers": hidden}}), unary(), gotWeirs, gotHead},
-		{filter("mutations ignored", object{"mutation_rules": object{"disallow_all": true, "disallow_is_error": false}}), unary(), gotNothing, gotHead},
-		// These are safe: what Weir misses makes it fail.
-		{filter("mutations refused", object{"mutation_rules": object{"disallow_all": true}}), unary(), gotNothing, gotNothing},
-		{filter("no immediate response", object{"disable_immediate_response": true}), denied(), gotNothing, gotNothing},
-		{filter("no attributes", object{"request_attributes": []any{}, "response_attributes": []any{}}), unary(), gotWeirs, gotWeirs},
+		{absent, unary(), gotWhole, gotWhole, "unguarded_route"},
+		{setup{name: "disabled by the route", route: object{"disabled": true}}, unary(), gotWhole, gotWhole, "filter_disabled"},
+		{observed, unary(), gotWhole, gotWhole, "observability_mode"},
+		{filter("a header not shown", object{"forward_rules": object{"disallowed_headers": hidden}}), unary(), gotWeirs, gotHead, "headers_hidden"},
+		{filter("mutations ignored", object{"mutation_rules": object{"disallow_all": true, "disallow_is_error": false}}), unary(), gotNothing, gotHead, "mutation_forbidden"},
+		// These are safe while Weir is there, or fail.
+		{filter("failure_mode_allow", object{"failure_mode_allow": true}), unary(), gotWeirs, gotWeirs, "fail_open"},
+		{filter("mutations refused", object{"mutation_rules": object{"disallow_all": true}}), unary(), gotNothing, gotNothing, "mutation_forbidden"},
+		{filter("no immediate response", object{"disable_immediate_response": true}), denied(), gotNothing, gotNothing, "immediate_response_disabled"},
+		{filter("no attributes", object{"request_attributes": []any{}, "response_attributes": []any{}}), unary(), gotWeirs, gotWeirs, "code_details_missing"},
 		{filter("no wait for the head", object{"send_body_without_waiting_for_header_response": true,
-			"processing_mode": processing{request: "STREAMED", response: "BUFFERED"}.object()}), unary(), gotRefusal, gotNothing},
+			"processing_mode": processing{request: "STREAMED", response: "BUFFERED"}.object()}), unary(), gotRefusal, gotNothing, "body_streamed"},
 	}
 }
 
@@ -45,6 +53,7 @@ func TestProberBlindSpots(t *testing.T) {
 		setups = append(setups, s.setup)
 	}
 	p := newProber(t, setups, "")
+	found := p.diagnose(t)
 	for _, s := range spots {
 		t.Run(s.name, func(t *testing.T) {
 			var probes []*probe
@@ -55,6 +64,29 @@ func TestProberBlindSpots(t *testing.T) {
 			for _, one := range probes {
 				one.expect(t, s.client, s.upstream)
 			}
+			if !slices.ContainsFunc(found[s.name], func(f doctor.Finding) bool { return f.ID == s.rule }) {
+				t.Errorf("weir doctor finds no %s, only %v", s.rule, found[s.name])
+			}
 		})
 	}
+}
+
+// diagnose returns what `weir doctor` finds wrong with each setup.
+func (p *prober) diagnose(t *testing.T) map[string][]doctor.Finding {
+	t.Helper()
+	out, failed := p.weir.Command(t.Context(), "doctor", "--config", p.weir.Config, "--output", "json",
+		"--envoy", filepath.Join(p.opts.dir, "envoy.yaml"))
+	var report doctor.Report
+	if err := json.Unmarshal(out, &report); err != nil {
+		t.Fatal(failed, err)
+	}
+	found := map[string][]doctor.Finding{}
+	place := regexp.MustCompile(`^static_resources\.listeners\[(\d+)\]`)
+	for _, f := range report.Findings {
+		if m := place.FindStringSubmatch(f.Path); m != nil {
+			i, _ := strconv.Atoi(m[1])
+			found[p.setups[i].name] = append(found[p.setups[i].name], f)
+		}
+	}
+	return found
 }

@@ -244,6 +244,7 @@ func (p *probe) upstream() string {
 type prober struct {
 	*stack
 	server *modelServer
+	setups []setup // in the order of the listeners
 	traces int
 	from   int // the requests at the model server that were looked at
 }

@@ -19,11 +19,14 @@ type object = map[string]any
 // as it is shipped.
 type setup struct {
 	name   string
-	mode   processing   // which is in filter or route
+	mode   processing   // which is in filter or route; zero: as shipped
 	filter object       // over the configuration of the filter, which no route overrides then
 	route  object       // ExtProcPerRoute of every route, beside the shipped filter
 	edit   func(object) // of the connection manager
 }
+
+// shipped is the listener of the bootstrap, whose modes are those of each path.
+func shipped() setup { return setup{name: "inference"} }
 
 // processing is a ProcessingMode (processing_mode.proto).
 type processing struct {

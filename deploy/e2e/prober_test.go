@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"weir/deploy/envoy/doctor"
 )
 
 // accepted reports whether this Envoy starts with the modes of a setup. It asks for
@@ -33,6 +35,8 @@ func (p *probe) want() (client, upstream string) {
 		return gotNothing, gotNothing
 	case m.requestHeaders == skip:
 		return p.wantUnseen()
+	case m == shipped().mode && !f.refused:
+		return gotWeirs, gotWeirs
 	case f.refused, f.body && (m.request != f.request || m.response != f.response):
 		return gotRefusal, gotNothing
 	case m.responseHeaders == skip && !unseen(m.response):
@@ -80,7 +84,7 @@ func TestProber(t *testing.T) {
 	p := newProber(t, slices.Concat(setups, variants), "")
 	var probes []*probe
 	for _, f := range flows() {
-		for _, s := range setups {
+		for _, s := range append([]setup{shipped()}, setups...) {
 			for _, w := range f.wires {
 				probes = append(probes, &probe{setup: s, flow: f, wire: w})
 			}
@@ -93,9 +97,14 @@ func TestProber(t *testing.T) {
 		}
 	}
 	p.run(t, probes)
+	found := p.diagnose(t)
 	for _, one := range probes {
 		client, upstream := one.want()
 		one.expect(t, client, upstream)
+		clean := !slices.ContainsFunc(found[one.setup.name], func(f doctor.Finding) bool { return f.Severity == doctor.Error })
+		if clean != (one.setup.name == shipped().name) {
+			t.Errorf("weir doctor finds in %s: %v", one.setup.name, found[one.setup.name])
+		}
 	}
 }
 
@@ -113,7 +122,7 @@ func newProber(t *testing.T, setups []setup, limits string) *prober {
 	t.Helper()
 	server, options := newProbeServer(t, limits)
 	options.edit = listeners(t, setups)
-	return &prober{server: server, stack: private(t, options).ready(t)}
+	return &prober{stack: private(t, options).ready(t), server: server, setups: append([]setup{shipped()}, setups...)}
 }
 
 // Envoy's own rules about modes, which differ among versions.
