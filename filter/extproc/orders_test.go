@@ -62,6 +62,8 @@ func (m *model) take(r *extprocv3.ProcessingResponse) string {
 		return "an answer after the refusal"
 	}
 	switch {
+	case r.GetImmediateResponse() != nil && (m.response.end || m.response.trailersSaid):
+		return "a refusal after the end"
 	case r.GetImmediateResponse() != nil:
 		m.refused = true
 		return ""
