@@ -132,7 +132,7 @@ func (d *duplex) response(chunk []byte, end bool) (answers, error) {
 		}
 	}
 	if splitErr == nil && end {
-		splitErr = codec.Refuse(codec.ResponseMalformed, "the answer ends without a status")
+		splitErr = noStatus()
 	}
 	if splitErr != nil {
 		return d.refuse(ofServer(splitErr)), nil

@@ -556,3 +556,16 @@ func TestWaitingRequestsHoldNoValues(t *testing.T) {
 		t.Errorf("%d requests were answered, with %v", len(waits), waits)
 	}
 }
+
+func TestUnaryAnswerWithoutAStatus(t *testing.T) {
+	unary := requestHeaders(buffered, false, ":method", "POST", ":path", "/inference.GRPCInferenceService/ModelInfer", "content-type", "application/grpc")
+	answer := func(e *envoy) *extprocv3.ProcessingRequest {
+		m := answerTo("a", "x")(e)
+		m.GetResponseBody().EndOfStream = true
+		return m
+	}
+	e, err := run(speaking(t), io.EOF, unary, requestBodyOf(framed("a"), true), ok, answer)
+	if got := refusalOf(last(t, e)); err != nil || got != "response_malformed" {
+		t.Errorf("%v, %v, want it refused", last(t, e), err)
+	}
+}

@@ -88,9 +88,15 @@ func (x *exchange) onResponseBody(b *extprocv3.HttpBody) (answers, error) {
 	x.phase = final
 	if x.tx.Protocol() == codec.KServeGRPC {
 		x.phase = responseTrailers
+		if b.GetEndOfStream() {
+			return x.build(onResponseBodies, x.tx.Refuse(noStatus())), nil
+		}
 	}
 	return x.build(onResponseBodies, x.tx.ResponseBody(x.status, x.response, b.GetBody())), nil
 }
+
+// noStatus is the fault of an answer over gRPC that ends without trailers.
+func noStatus() error { return codec.Refuse(codec.ResponseMalformed, "the answer ends without a status") }
 
 // pass lets a part of a body through that Weir does not judge. In a duplex stream
 // nothing goes on that the filter does not say itself.
