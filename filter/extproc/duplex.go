@@ -35,7 +35,7 @@ func newDuplex(x *exchange) *duplex {
 // request takes a piece of the client's messages.
 func (d *duplex) request(chunk []byte, end bool) (answers, error) {
 	x := d.exchange
-	if d.requested || x.refused || x.phase == final {
+	if d.requested || x.phase == final {
 		return nil, nil // an end may come twice, and what follows a refusal counts no more
 	}
 	if !d.hold(len(chunk)) {
@@ -53,11 +53,8 @@ func (d *duplex) request(chunk []byte, end bool) (answers, error) {
 	if splitErr != nil {
 		return d.refuse(splitErr), nil
 	}
-	if len(messages) > 0 { // the one that was awaited is whole
-		x.due = time.Time{}
-	}
 	d.settle()
-	if !x.awaitMore(int64(d.requests.Pending())) {
+	if !d.await(len(messages) > 0) {
 		return d.refuse(filter.Fault(filter.Overloaded, "too many large messages are awaited")), nil
 	}
 	if end {
@@ -72,17 +69,22 @@ func (d *duplex) hold(bytes int) bool {
 	return d.exchange.grow(int64(2*minBodyBytes + d.requests.Pending() + d.responses.Pending() + bytes))
 }
 
-// settle gives back what messages took that have gone on, and sets the time in which
-// a message must become whole.
+// settle gives back what messages took that have gone on.
 func (d *duplex) settle() {
-	x := d.exchange
-	x.shrink(int64(2*minBodyBytes + d.requests.Pending() + d.responses.Pending()))
+	d.exchange.shrink(int64(2*minBodyBytes + d.requests.Pending() + d.responses.Pending()))
+}
+
+// await sets the time in which a request must become whole, and takes its place among
+// the large ones that have not come. next says that it is another than before.
+func (d *duplex) await(next bool) bool {
+	x, pending := d.exchange, d.requests.Pending()
 	switch {
-	case d.requests.Pending() == 0:
+	case pending == 0:
 		x.due = time.Time{}
-	case x.due.IsZero():
+	case next || x.due.IsZero():
 		x.due = time.Now().Add(x.server.limits.BodyTimeout)
 	}
+	return x.awaitMore(int64(pending))
 }
 
 // judge decides on one message of the client's, of a piece of so many bytes. A refusal

@@ -96,7 +96,9 @@ func (x *exchange) onResponseBody(b *extprocv3.HttpBody) (answers, error) {
 }
 
 // noStatus is the fault of an answer over gRPC that ends without trailers.
-func noStatus() error { return codec.Refuse(codec.ResponseMalformed, "the answer ends without a status") }
+func noStatus() error {
+	return codec.Refuse(codec.ResponseMalformed, "the answer ends without a status")
+}
 
 // pass lets a part of a body through that Weir does not judge. In a duplex stream
 // nothing goes on that the filter does not say itself.
