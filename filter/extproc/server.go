@@ -179,13 +179,20 @@ func (x *exchange) ended(err error) error {
 	}
 }
 
+// errRefused is what ends the requests of a call that Weir has refused.
+var errRefused = errors.New("weir has ended the call")
+
 func (x *exchange) close(err error) {
 	x.arrived()
 	x.release()
 	if x.phase == final {
 		err = nil
 	}
-	if x.duplex != nil {
+	switch {
+	case x.duplex == nil:
+	case x.refused:
+		x.duplex.stream.End(errRefused)
+	default:
 		x.duplex.stream.End(err)
 	}
 	if x.tx != nil {
