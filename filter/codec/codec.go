@@ -8,6 +8,8 @@
 package codec
 
 import (
+	"strconv"
+
 	"weir/sanitize/tensor"
 )
 
@@ -124,6 +126,14 @@ type Response struct {
 type Message struct {
 	Headers Headers
 	Body    []byte
+}
+
+// JSONMessage is a message whose body is one JSON document.
+func JSONMessage(body []byte) *Message {
+	return &Message{Body: body, Headers: Headers{
+		{Name: "content-type", Value: "application/json"},
+		{Name: "content-length", Value: strconv.Itoa(len(body))},
+	}}
 }
 
 // Codec turns the bytes of one protocol and dialect into typed messages and back.

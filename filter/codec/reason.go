@@ -1,6 +1,10 @@
 package codec
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Reason is a code of the closed list of causes for which a message is refused.
 type Reason string
@@ -65,4 +69,19 @@ func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Detail }
 // Refuse returns a Refusal with a formatted detail.
 func Refuse(reason Reason, format string, args ...any) *Refusal {
 	return &Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+// RefuseAnswer says whose fault a refusal of the model server's answer is, and keeps its
+// detail. The reason is ResponseTooLarge in place of those in large, else
+// ResponseMalformed.
+func RefuseAnswer(err error, large ...Reason) *Refusal {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return Refuse(ResponseMalformed, "%v", err)
+	}
+	reason := ResponseMalformed
+	if slices.Contains(large, refusal.Reason) {
+		reason = ResponseTooLarge
+	}
+	return Refuse(reason, "the model server's answer: %s", refusal.Detail)
 }

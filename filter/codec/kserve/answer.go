@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
@@ -127,11 +128,11 @@ func room(chosen []chosenOutput) int {
 func appendResponseHead(w []byte, r *codec.Response) ([]byte, error) {
 	w = append(w, '{')
 	if r.ID != "" {
-		w = append(appendString(append(w, `"id":`...), r.ID), ',')
+		w = append(strictjson.AppendString(append(w, `"id":`...), r.ID), ',')
 	}
-	w = appendString(append(w, `"model_name":`...), r.Model)
+	w = strictjson.AppendString(append(w, `"model_name":`...), r.Model)
 	if r.Version != "" {
-		w = appendString(append(w, `,"model_version":`...), r.Version)
+		w = strictjson.AppendString(append(w, `,"model_version":`...), r.Version)
 	}
 	if len(r.Parameters) > 0 {
 		var err error
@@ -175,7 +176,7 @@ func (c *HTTP) appendBytes(w []byte, t *tensor.Tensor) ([]byte, error) {
 		if !utf8.Valid(e) {
 			return codec.Refuse(codec.ResponseMalformed, "output %q is not UTF-8, which JSON must be: ask for binary data", t.Name)
 		}
-		w = appendString(appendComma(w, int(i)), e)
+		w = strictjson.AppendString(appendComma(w, int(i)), e)
 		if len(w) > c.limits.MaxResponseBytes {
 			return tooLarge(&c.limits)
 		}

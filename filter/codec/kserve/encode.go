@@ -1,13 +1,13 @@
 package kserve
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
@@ -32,7 +32,7 @@ func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 	w := make([]byte, 0, 512)
 	w = append(w, '{')
 	if request.ID != "" {
-		w = append(appendString(append(w, `"id":`...), request.ID), ',')
+		w = append(strictjson.AppendString(append(w, `"id":`...), request.ID), ',')
 	}
 	w = append(w, `"parameters":{`...)
 	w, err := appendParameters(w, request.Parameters)
@@ -55,7 +55,7 @@ func (c *HTTP) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 		if i == 0 {
 			w = append(w, `,"outputs":[`...)
 		}
-		w = appendString(append(appendComma(w, i), `{"name":`...), name)
+		w = strictjson.AppendString(append(appendComma(w, i), `{"name":`...), name)
 		w = append(w, `,"parameters":{"binary_data":true`...)
 		if n := askClasses(request, name, &c.limits); n > 0 {
 			w = strconv.AppendInt(append(w, `,"classification":`...), n, 10)
@@ -149,7 +149,7 @@ func appendComma(w []byte, i int) []byte {
 // Triton writes the datatype of an output before its shape, clients write the
 // shape of an input first.
 func appendTensorHead(w []byte, t *tensor.Tensor, shapeFirst bool) []byte {
-	w = appendString(append(w, `{"name":`...), t.Name)
+	w = strictjson.AppendString(append(w, `{"name":`...), t.Name)
 	if shapeFirst {
 		w = appendShape(append(w, `,"shape":`...), t.Shape)
 	}
@@ -177,7 +177,7 @@ func appendShape(w []byte, shape []int64) []byte {
 // appendParameters writes the members of a parameters object.
 func appendParameters(w []byte, list []codec.Parameter) (_ []byte, err error) {
 	for i, parameter := range list {
-		w = append(appendString(appendComma(w, i), parameter.Name), ':')
+		w = append(strictjson.AppendString(appendComma(w, i), parameter.Name), ':')
 		if w, err = appendValue(w, parameter.Value); err != nil {
 			return nil, err
 		}
@@ -192,7 +192,7 @@ func appendValue(w []byte, value any) ([]byte, error) {
 		if !utf8.ValidString(value) || strings.IndexByte(value, 0) >= 0 {
 			return nil, codec.Refuse(codec.ParameterInvalid, "a parameter is not text")
 		}
-		return appendString(w, value), nil
+		return strictjson.AppendString(w, value), nil
 	case bool:
 		return strconv.AppendBool(w, value), nil
 	case int64:
@@ -206,28 +206,4 @@ func appendValue(w []byte, value any) ([]byte, error) {
 		return appendFloat(w, value), nil
 	}
 	return nil, codec.Refuse(codec.ParameterInvalid, "a parameter has the Go type %T", value)
-}
-
-// appendString writes a JSON string byte for byte as RapidJSON's Writer does:
-// only quotes, backslashes and C0 characters are escaped. Callers check UTF-8.
-func appendString[T string | []byte](w []byte, s T) []byte {
-	w = append(w, '"')
-	start := 0
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' {
-			w = appendEscape(append(w, s[start:i]...), c)
-			start = i + 1
-		}
-	}
-	return append(append(w, s[start:]...), '"')
-}
-
-// escapes are the one-letter escapes that RapidJSON writes.
-var escapes = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
-
-func appendEscape(w []byte, c byte) []byte {
-	if e := escapes[c]; e != 0 {
-		return append(w, '\\', e)
-	}
-	return fmt.Appendf(w, "\\u%04X", c)
 }

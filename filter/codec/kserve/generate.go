@@ -3,7 +3,6 @@ package kserve
 import (
 	"math"
 	"slices"
-	"strconv"
 
 	"weir/filter/codec"
 	"weir/filter/codec/strictjson"
@@ -197,14 +196,14 @@ func (p *parser) flatTensor(t tensor.Tensor, v value, read map[tensor.DataType]e
 func (c *HTTP) encodeGenerate(request *codec.Request) (*codec.Message, error) {
 	w := []byte{'{'}
 	if request.ID != "" {
-		w = append(appendString(append(w, `"id":`...), request.ID), ',')
+		w = append(strictjson.AppendString(append(w, `"id":`...), request.ID), ',')
 	}
 	for i := range request.Inputs {
 		in := &request.Inputs[i].Tensor
 		if err := sayable(request.Signature, in); err != nil {
 			return nil, err
 		}
-		w = append(appendString(w, in.Name), ':')
+		w = append(strictjson.AppendString(w, in.Name), ':')
 		var err error
 		if w, err = c.appendFlat(w, in); err != nil {
 			return nil, codec.Refuse(codec.InputDataInvalid, "input %q has no JSON form that the model server could get", in.Name)
@@ -219,8 +218,7 @@ func (c *HTTP) encodeGenerate(request *codec.Request) (*codec.Message, error) {
 	if len(w) > c.limits.MaxBodyBytes {
 		return nil, codec.Refuse(codec.BodyTooLarge, "the request is larger than allowed as the model server gets it")
 	}
-	return &codec.Message{Body: w, Headers: codec.Headers{{Name: "content-type", Value: "application/json"},
-		{Name: "content-length", Value: strconv.Itoa(len(w))}}}, nil
+	return codec.JSONMessage(w), nil
 }
 
 // sayable checks that the number of elements says the shape, and that every element

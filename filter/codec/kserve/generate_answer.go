@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 
 	"weir/filter/codec"
 	"weir/filter/codec/strictjson"
@@ -172,7 +171,7 @@ func (c *HTTP) encodeGenerated(request *codec.Request, response *codec.Response)
 	w = append(w, '{')
 	for i, m := range c.answerMembers(response) {
 		var err error
-		if w, err = m.write(append(appendString(appendComma(w, i), m.name), ':')); err != nil {
+		if w, err = m.write(append(strictjson.AppendString(appendComma(w, i), m.name), ':')); err != nil {
 			return nil, err
 		}
 	}
@@ -183,8 +182,7 @@ func (c *HTTP) encodeGenerated(request *codec.Request, response *codec.Response)
 	if request.Stream {
 		return &codec.Message{Body: append(w, eventEnd...)}, nil
 	}
-	return &codec.Message{Body: w, Headers: codec.Headers{{Name: "content-type", Value: "application/json"},
-		{Name: "content-length", Value: strconv.Itoa(len(w))}}}, nil
+	return codec.JSONMessage(w), nil
 }
 
 // answerMember is a key of an answer, and what writes its value.
@@ -197,7 +195,7 @@ func (c *HTTP) answerMembers(r *codec.Response) []answerMember {
 	var members []answerMember
 	text := func(name, value string) {
 		if value != "" {
-			members = append(members, answerMember{name, func(w []byte) ([]byte, error) { return appendString(w, value), nil }})
+			members = append(members, answerMember{name, func(w []byte) ([]byte, error) { return strictjson.AppendString(w, value), nil }})
 		}
 	}
 	text("id", r.ID)

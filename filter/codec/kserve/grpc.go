@@ -65,14 +65,14 @@ const (
 // DecodeHead accepts the headers of a gRPC call in one spelling. The server gets
 // the timeout, and is asked for answers that are not compressed.
 func (c *GRPC) DecodeHead(_ codec.Route, headers codec.Headers) (codec.Headers, error) {
-	contentType, _, err := single(headers, "content-type")
+	contentType, _, err := headers.Single("content-type")
 	if err != nil {
 		return nil, err
 	}
 	if contentType != grpcType && contentType != grpcType+"+proto" {
 		return nil, codec.Refuse(codec.HeaderInvalid, "content-type must be %s", grpcType)
 	}
-	te, _, err := single(headers, "te")
+	te, _, err := headers.Single("te")
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (c *GRPC) DecodeHead(_ codec.Route, headers codec.Headers) (codec.Headers, 
 	}
 	upstream := codec.Headers{{Name: "content-type", Value: grpcType}, {Name: "te", Value: "trailers"},
 		{Name: "grpc-accept-encoding", Value: string(codec.Identity)}}
-	timeout, ok, err := single(headers, grpcTimeout)
+	timeout, ok, err := headers.Single(grpcTimeout)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ var (
 // DecodeQuery parses the message of an operation that infers nothing, puts the model
 // and version that it names into route, and writes it anew.
 func (c *GRPC) DecodeQuery(route *codec.Route, headers codec.Headers, body []byte) (*codec.Message, error) {
-	if err := contentLength(headers, body); err != nil {
+	if err := headers.CheckLength(body); err != nil {
 		return nil, err
 	}
 	source, err := c.requestMessage(headers, body)

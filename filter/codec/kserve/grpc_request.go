@@ -30,7 +30,7 @@ func (c *GRPC) DecodeRequest(route codec.Route, headers codec.Headers, body []by
 		return nil, codec.Refuse(codec.RouteDenied, "not an inference over gRPC")
 	}
 	if route.Operation == codec.Infer {
-		if err := contentLength(headers, body); err != nil {
+		if err := headers.CheckLength(body); err != nil {
 			return nil, err
 		}
 	}

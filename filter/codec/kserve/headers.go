@@ -11,49 +11,6 @@ import (
 // (extension_binary_data.md).
 const headerLengthName = "inference-header-content-length"
 
-// single returns the value of a header that may stand once; ok is false if it is
-// absent.
-func single(headers codec.Headers, name string) (value string, ok bool, err error) {
-	value, lines := headers.Get(name)
-	if lines > 1 {
-		return "", false, codec.Refuse(codec.HeaderDuplicate, "%s stands %d times", name, lines)
-	}
-	return value, lines == 1, nil
-}
-
-// length reads a length header, 1*DIGIT; ok is false if it is absent. most is
-// what it may say at most.
-func length(headers codec.Headers, name string, most int) (n int, ok bool, err error) {
-	value, ok, err := single(headers, name)
-	if err != nil || !ok {
-		return 0, false, err
-	}
-	for i := range len(value) {
-		if value[i] < '0' || value[i] > '9' {
-			return 0, false, codec.Refuse(codec.HeaderInvalid, "%s is not a decimal number", name)
-		}
-	}
-	n, err = strconv.Atoi(value)
-	if err != nil || n > most {
-		return 0, false, codec.Refuse(codec.HeaderInvalid, "%s is empty or more than the body holds", name)
-	}
-	return n, true, nil
-}
-
-// contentLength checks that a body is as long as its headers say, if they do:
-// it reaches the codec whole, so another length means that somebody on the way
-// read it differently.
-func contentLength(headers codec.Headers, body []byte) error {
-	n, ok, err := length(headers, "content-length", len(body))
-	if err != nil {
-		return err
-	}
-	if ok && n != len(body) {
-		return codec.Refuse(codec.HeaderInvalid, "content-length is not the length of the body")
-	}
-	return nil
-}
-
 // contentCoding returns the coding of a body.
 func contentCoding(headers codec.Headers) (codec.Coding, error) {
 	return coding(headers, "content-encoding")
@@ -62,7 +19,7 @@ func contentCoding(headers codec.Headers) (codec.Coding, error) {
 // coding returns the coding that a header names: exactly one of Triton's names,
 // case-sensitive, on one line. Without the header it is Identity.
 func coding(headers codec.Headers, name string) (codec.Coding, error) {
-	value, ok, err := single(headers, name)
+	value, ok, err := headers.Single(name)
 	if err != nil || !ok {
 		return codec.Identity, err
 	}

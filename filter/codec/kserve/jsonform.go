@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"maps"
 	"math"
-	"strconv"
 	"unicode/utf8"
 
 	"weir/filter/codec"
@@ -72,7 +71,7 @@ func (c *JSON) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 	w := make([]byte, 0, requestRoom(request))
 	w = append(w, '{')
 	if request.ID != "" {
-		w = append(appendString(append(w, `"id":`...), request.ID), ',')
+		w = append(strictjson.AppendString(append(w, `"id":`...), request.ID), ',')
 	}
 	if len(request.Parameters) > 0 {
 		var err error
@@ -96,7 +95,7 @@ func (c *JSON) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 		if i == 0 {
 			w = append(w, `,"outputs":[`...)
 		}
-		w = append(appendString(append(appendComma(w, i), `{"name":`...), name), '}')
+		w = append(strictjson.AppendString(append(appendComma(w, i), `{"name":`...), name), '}')
 		if i == len(outputs)-1 {
 			w = append(w, ']')
 		}
@@ -105,10 +104,7 @@ func (c *JSON) EncodeRequest(request *codec.Request, outputs []string) (*codec.M
 	if len(w) > c.limits.MaxBodyBytes {
 		return nil, c.requestTooLarge()
 	}
-	return &codec.Message{Body: w, Headers: codec.Headers{
-		{Name: "content-type", Value: "application/json"},
-		{Name: "content-length", Value: strconv.Itoa(len(w))},
-	}}, nil
+	return codec.JSONMessage(w), nil
 }
 
 // checkPlain refuses what only Triton has, and the names of parameters by which
@@ -179,7 +175,7 @@ func (c *JSON) appendTexts(w []byte, t *tensor.Tensor) ([]byte, error) {
 			return codec.Refuse(codec.InputDataInvalid,
 				"input %q is not UTF-8, which the JSON that the model server takes must be: send it as base64", t.Name)
 		}
-		if w = appendString(appendComma(w, int(i)), e); len(w) > c.limits.MaxBodyBytes {
+		if w = strictjson.AppendString(appendComma(w, int(i)), e); len(w) > c.limits.MaxBodyBytes {
 			return c.requestTooLarge()
 		}
 		return nil

@@ -32,12 +32,8 @@ var weirID = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{26}$`)
 type contentTypes map[string]string
 
 func (c *JSON) decodePlain(headers codec.Headers, body []byte) (*codec.Response, error) {
-	if err := contentLength(headers, body); err != nil {
+	if err := identityBody(headers, body); err != nil {
 		return nil, err
-	}
-	coding, err := contentCoding(headers)
-	if err != nil || coding != codec.Identity {
-		return nil, codec.Refuse(codec.EncodingUnsupported, "it has a content coding that was not asked for")
 	}
 	if _, lines := headers.Get(headerLengthName); lines > 0 {
 		return nil, codec.Refuse(codec.HeaderInvalid, "it is said to hold binary tensors")
@@ -137,5 +133,5 @@ func appendContentType(w []byte, response *codec.Response, output *chosenOutput)
 	if output.binary || types[output.Name] == "" {
 		return w
 	}
-	return append(appendString(append(w, `,"parameters":{"content_type":`...), types[output.Name]), '}')
+	return append(strictjson.AppendString(append(w, `,"parameters":{"content_type":`...), types[output.Name]), '}')
 }

@@ -21,6 +21,7 @@ package kserve
 
 import (
 	"weir/filter/codec"
+	"weir/filter/codec/strictjson"
 	"weir/sanitize/tensor"
 )
 
@@ -90,5 +91,5 @@ func (c *HTTP) DecodeQuery(*codec.Route, codec.Headers, []byte) (*codec.Message,
 // EncodeError writes an error as a server-sent event, as generate_stream does
 // after its first event.
 func (c *HTTP) EncodeError(_ *codec.Request, text string) []byte {
-	return append(appendString([]byte(`data: {"error":`), text), "}\n\n"...)
+	return append(strictjson.AppendString([]byte(`data: {"error":`), text), "}\n\n"...)
 }

@@ -60,7 +60,7 @@ func (c *HTTP) requestBody(headers codec.Headers, body []byte) (plain []byte, js
 	if _, lines := headers.Get("transfer-encoding"); lines > 0 {
 		return nil, 0, codec.Refuse(codec.HeaderInvalid, "transfer-encoding is not accepted")
 	}
-	if err := contentLength(headers, body); err != nil {
+	if err := headers.CheckLength(body); err != nil {
 		return nil, 0, err
 	}
 	coding, err := contentCoding(headers)
@@ -73,7 +73,7 @@ func (c *HTTP) requestBody(headers codec.Headers, body []byte) (plain []byte, js
 	if body, err = c.limits.inflate(coding, body); err != nil {
 		return nil, 0, err
 	}
-	jsonBytes, ok, err := length(headers, headerLengthName, len(body))
+	jsonBytes, ok, err := headers.Length(headerLengthName, len(body))
 	switch {
 	case err != nil:
 		return nil, 0, err

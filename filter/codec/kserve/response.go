@@ -1,8 +1,6 @@
 package kserve
 
 import (
-	"errors"
-
 	"weir/filter/codec"
 )
 
@@ -24,17 +22,8 @@ func (c *HTTP) DecodeResponse(request *codec.Request, headers codec.Headers, bod
 	return response, nil
 }
 
-// malformedResponse keeps the detail of a refusal and says whose fault it is.
 func malformedResponse(err error) error {
-	var refusal *codec.Refusal
-	if !errors.As(err, &refusal) {
-		return codec.Refuse(codec.ResponseMalformed, "%v", err)
-	}
-	reason := codec.ResponseMalformed
-	if refusal.Reason == codec.OutputsTooMany || refusal.Reason == codec.JSONTooLarge {
-		reason = codec.ResponseTooLarge
-	}
-	return codec.Refuse(reason, "the model server's answer: %s", refusal.Detail)
+	return codec.RefuseAnswer(err, codec.JSONTooLarge, codec.OutputsTooMany)
 }
 
 func (c *HTTP) decodeResponse(request *codec.Request, headers codec.Headers, body []byte) (*codec.Response, error) {
@@ -44,7 +33,7 @@ func (c *HTTP) decodeResponse(request *codec.Request, headers codec.Headers, bod
 	if request != nil && generates(request.Operation) {
 		return c.decodeGenerated(request, body)
 	}
-	jsonBytes, ok, err := length(headers, headerLengthName, len(body))
+	jsonBytes, ok, err := headers.Length(headerLengthName, len(body))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +60,7 @@ func (c *HTTP) decodeResponse(request *codec.Request, headers codec.Headers, bod
 
 // identityBody checks that a body is whole and has no content coding.
 func identityBody(headers codec.Headers, body []byte) error {
-	if err := contentLength(headers, body); err != nil {
+	if err := headers.CheckLength(body); err != nil {
 		return err
 	}
 	coding, err := contentCoding(headers)

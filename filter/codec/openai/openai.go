@@ -165,9 +165,9 @@ func (c *Codec) DecodeHead(route codec.Route, headers codec.Headers) (codec.Head
 // mediaType checks the content-type of a message; parameters do not count, JSON and
 // events are UTF-8 whatever they say.
 func mediaType(headers codec.Headers, want string) error {
-	value, lines := headers.Get("content-type")
-	if lines > 1 {
-		return codec.Refuse(codec.HeaderDuplicate, "content-type stands %d times", lines)
+	value, _, err := headers.Single("content-type")
+	if err != nil {
+		return err
 	}
 	name, _, _ := strings.Cut(value, ";")
 	if !strings.EqualFold(strings.TrimSpace(name), want) {

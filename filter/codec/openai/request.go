@@ -15,7 +15,7 @@ func (c *Codec) DecodeRequest(route codec.Route, headers codec.Headers, body []b
 	if len(body) > c.limits.MaxBodyBytes {
 		return nil, codec.Refuse(codec.BodyTooLarge, "the body has more than %d bytes", c.limits.MaxBodyBytes)
 	}
-	if err := contentLength(headers, body); err != nil {
+	if err := headers.CheckLength(body); err != nil {
 		return nil, err
 	}
 	request := &codec.Request{Operation: route.Operation}
@@ -28,19 +28,6 @@ func (c *Codec) DecodeRequest(route codec.Route, headers codec.Headers, body []b
 	}
 	request.Extra = &r.document
 	return request, nil
-}
-
-// contentLength checks that a body is as long as its headers say, if they do: it
-// reaches the codec whole, so another length means that somebody on the way read it
-// differently.
-func contentLength(headers codec.Headers, body []byte) error {
-	switch value, lines := headers.Get("content-length"); {
-	case lines > 1:
-		return codec.Refuse(codec.HeaderDuplicate, "content-length stands %d times", lines)
-	case lines == 1 && value != strconv.Itoa(len(body)):
-		return codec.Refuse(codec.HeaderInvalid, "content-length is not the length of the body")
-	}
-	return nil
 }
 
 // requestFields are the keys of a request by endpoint.
@@ -261,13 +248,5 @@ func (c *Codec) EncodeRequest(request *codec.Request, _ []string) (*codec.Messag
 	if err != nil {
 		return nil, err
 	}
-	return message(body), nil
-}
-
-// message is one with its headers.
-func message(body []byte) *codec.Message {
-	return &codec.Message{Body: body, Headers: codec.Headers{
-		{Name: "content-type", Value: "application/json"},
-		{Name: "content-length", Value: strconv.Itoa(len(body))},
-	}}
+	return codec.JSONMessage(body), nil
 }

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"slices"
 
@@ -28,22 +27,12 @@ func (c *Codec) DecodeResponse(request *codec.Request, headers codec.Headers, bo
 	return response, nil
 }
 
-// malformedResponse keeps the detail of a refusal and says whose fault it is.
 func malformedResponse(err error) error {
-	var refusal *codec.Refusal
-	if !errors.As(err, &refusal) {
-		return codec.Refuse(codec.ResponseMalformed, "%v", err)
-	}
-	reason := codec.ResponseMalformed
-	switch refusal.Reason {
-	case codec.JSONTooLarge, codec.BodyTooLarge, codec.ShapeInvalid:
-		reason = codec.ResponseTooLarge
-	}
-	return codec.Refuse(reason, "the model server's answer: %s", refusal.Detail)
+	return codec.RefuseAnswer(err, codec.JSONTooLarge, codec.BodyTooLarge, codec.ShapeInvalid)
 }
 
 func (c *Codec) decodeAnswer(request *codec.Request, headers codec.Headers, body []byte) (*codec.Response, error) {
-	if err := contentLength(headers, body); err != nil {
+	if err := headers.CheckLength(body); err != nil {
 		return nil, err
 	}
 	if coding, lines := headers.Get("content-encoding"); lines > 0 && coding != string(codec.Identity) {
@@ -78,7 +67,7 @@ func (c *Codec) EncodeResponse(request *codec.Request, response *codec.Response)
 	if request.Stream {
 		return &codec.Message{Body: frame.AppendEvent(nil, body)}, nil
 	}
-	return message(body), nil
+	return codec.JSONMessage(body), nil
 }
 
 // The fields of answers, and of the chunks of a stream of them.

@@ -180,7 +180,8 @@ func AppendString[T string | []byte](dst []byte, text T) []byte {
 }
 
 // AppendEscaped appends text as it stands between the quotes of a JSON string:
-// quotes, backslashes and C0 controls are escaped, everything else is as it is.
+// quotes, backslashes and C0 controls are escaped, everything else is as it is. The
+// bytes are those that the Writer of RapidJSON writes, and so Triton.
 func AppendEscaped[T string | []byte](dst []byte, text T) []byte {
 	start := 0
 	for i := range len(text) {
@@ -207,6 +208,6 @@ func appendEscape(dst []byte, c byte) []byte {
 	if e := escapes[c]; e != 0 {
 		return append(dst, '\\', e)
 	}
-	const digits = "0123456789abcdef"
+	const digits = "0123456789ABCDEF"
 	return append(dst, '\\', 'u', '0', '0', digits[c>>4], digits[c&0xf])
 }
