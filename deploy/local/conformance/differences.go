@@ -22,8 +22,8 @@ var (
 
 // explains reports whether a row failed under a profile because of the difference.
 func (d difference) explains(line *row, p profile) bool {
-	return slices.Contains(d.profiles, p) && d.rows.MatchString(strings.TrimSpace(line.file+" "+line.name)) &&
-		(d.reason == "" || slices.Contains(line.outcomes[p].reasons, d.reason))
+	return slices.Contains(d.profiles, p) && d.rows.MatchString(strings.TrimSpace(line.File+" "+line.Name)) &&
+		(d.reason == "" || slices.Contains(line.Outcomes[p].Reasons, d.reason))
 }
 
 // differences are in the order in which they are looked for.
@@ -46,10 +46,50 @@ var differences = []difference{
 	},
 	{
 		regexp.MustCompile(`sequence`), onlyClosed, "parameter_not_allowed",
-		"Parameters of sequences are refused unless the policy names them.", "TestTrick31ParametersOverGRPC",
+		"Parameters of sequences are refused unless the policy names them.", "TestRequestsOfTheConformanceTests, TestTrick31ParametersOverGRPC",
 	},
 	{
 		regexp.MustCompile(`health_metadata|infer_client`), both, "model_unknown",
-		"A model without rules is refused in Weir's words, whether the server has it or not; the client looks for Triton's words.", "TestOtherPaths, TestControlOverGRPC",
+		"A model without rules is refused in Weir's words, whether the server has it or not; the client looks for Triton's words.", "TestRequestsOfTheConformanceTests, TestControlOverGRPC",
+	},
+	{
+		regexp.MustCompile(`http_test.py .*(byte_too_many|multi_variable|negative_dim)`), both, "shape_invalid",
+		"Refused before the server sees it, in Weir's words and with its status; the test looks for Triton's.", "TestRequestsOfTheConformanceTests, TestTrick13DataThatNestsOtherwise",
+	},
+	{
+		regexp.MustCompile(`http_test.py .*multi_inputs|generate.*missing_inputs|class_count.*unsupported|InputValTest.*(missing|optional)$`), both, "signature_mismatch",
+		"Refused before the server sees it, in Weir's words; the test looks for Triton's.", "TestRequestsOfTheConformanceTests, TestHTTPFeatures",
+	},
+	{
+		regexp.MustCompile(`generate_endpoint_test.py .*(complex_schema|invalid_input_types)`), both, "input_data_invalid",
+		"Refused before the server sees it, in Weir's words; the test looks for Triton's.", "TestHTTPFeatures",
+	},
+	{
+		regexp.MustCompile(`generate_endpoint_test.py .*duplicate_inputs`), both, "json_duplicate_key",
+		"Refused before the server sees it, in Weir's words; the test looks for Triton's.", "TestHTTPFeatures",
+	},
+	{
+		regexp.MustCompile(`generate_endpoint_test.py .*test_parameters`), both, "json_malformed",
+		"Refused before the server sees it, in Weir's words; the test looks for Triton's.", "TestHTTPFeatures",
+	},
+	{
+		regexp.MustCompile(`output_names`), both, "output_duplicate",
+		"Refused before the server sees it, in Weir's words; the test looks for a newer Triton's.", "TestTrick29OutputsTwiceOrThousandsOfThem, TestTrick29OutputsTwiceOrThousandsOfThemOverGRPC",
+	},
+	{
+		regexp.MustCompile(`InputValTest.*(empty|all_optional)`), both, "input_data_invalid",
+		"A request without inputs is refused, though Triton runs a model whose inputs are all optional.", "TestRequestsWithoutInputs",
+	},
+	{
+		regexp.MustCompile(`generate_endpoint_test.py .*response_error`), both, "upstream_error",
+		"An error before the first event of a stream has the content-type of an error, application/json; Triton says text/event-stream.", "TestHTTPFeatures",
+	},
+	{
+		regexp.MustCompile(`generate_endpoint_test.py .*(many|zero)_response`), both, "response_malformed",
+		"An error under status 200 (generate, with a model that does not answer once) and a stream without events are no answers to Weir: 502.", "TestHTTPFeatures",
+	},
+	{
+		regexp.MustCompile(`content_encoding_chunked_manually`), both, "",
+		"A request with both content-length and transfer-encoding is refused by Envoy.", "TestTrick20FramesOfBodies",
 	},
 }

@@ -48,9 +48,9 @@ func TestModelsAreComplete(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	passed, failed := outcome{ran: true, passed: true}, outcome{ran: true}
-	denied := outcome{ran: true, reasons: []string{"model_unknown", "route_denied"}}
-	crashed := outcome{ran: true, crashed: true}
+	passed, failed := outcome{Passed: true}, outcome{}
+	denied := outcome{Reasons: []string{"model_unknown", "route_denied"}}
+	crashed := outcome{Crashed: true}
 	for _, test := range []struct {
 		name           string
 		control, under outcome
@@ -68,8 +68,8 @@ func TestVerdicts(t *testing.T) {
 		{"simple_http_model_control.py", crashed, denied, open, "refused (route_denied) 2"},
 		{"any.py", crashed, crashed, open, "**FAILED** Triton crashes"},
 	} {
-		line := row{name: test.name}
-		line.outcomes[bare], line.outcomes[test.p] = test.control, test.under
+		line := row{Name: test.name}
+		line.Outcomes[bare], line.Outcomes[test.p] = test.control, test.under
 		if got := line.verdict(test.p); got != test.want {
 			t.Errorf("%s, %v, %v: %q, want %q", test.name, test.control, test.under, got, test.want)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,6 +26,7 @@ type options struct {
 	dir            string // for files of the run
 	only           *regexp.Regexp
 	out            string // the report
+	again          bool
 }
 
 func main() {
@@ -41,6 +43,30 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	r := &runner{options: o}
+	saved := filepath.Join(o.deps.Root, ".run", "conformance.json")
+	if o.again {
+		text, err := os.ReadFile(saved)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(text, &r.rows); err != nil {
+			return fmt.Errorf("%s: %w", saved, err)
+		}
+		return r.report()
+	}
+	if err := r.all(ctx); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(r.rows, "", "\t")
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(saved, text), r.report())
+}
+
+// all runs everything.
+func (r *runner) all(ctx context.Context) (err error) {
 	var ports [2]*forwarder
 	for i, port := range []int{8000, 8001} {
 		if ports[i], err = forward(port); err != nil {
@@ -48,10 +74,10 @@ func run(args []string) error {
 		}
 		defer ports[i].listener.Close()
 	}
-	if o.dir, err = os.MkdirTemp("", "weir-conformance-"); err != nil { // short, for sockets
+	if r.dir, err = os.MkdirTemp("", "weir-conformance-"); err != nil { // short, for sockets
 		return err
 	}
-	logPath := filepath.Join(o.deps.Root, ".run", "log", "conformance.log")
+	logPath := filepath.Join(r.deps.Root, ".run", "log", "conformance.log")
 	if err := os.MkdirAll(filepath.Dir(logPath), 0o755); err != nil {
 		return err
 	}
@@ -60,16 +86,16 @@ func run(args []string) error {
 		return err
 	}
 	defer log.Close()
-	r := &runner{options: o, log: log}
+	r.log = log
 	for _, g := range groups {
 		for _, p := range profiles {
 			if err := r.group(ctx, g, p, ports); err != nil {
-				return fmt.Errorf("%s, %v: %w\nlogs are in %s", g.name, p, err, o.dir)
+				return fmt.Errorf("%s, %v: %w\nlogs are in %s", g.name, p, err, r.dir)
 			}
 		}
 	}
 	fmt.Println("what failed and how is in", logPath)
-	return errors.Join(os.RemoveAll(o.dir), r.report())
+	return os.RemoveAll(r.dir)
 }
 
 func parse(args []string) (*options, error) {
@@ -78,6 +104,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.client, "client", "", "fetched copy of triton-inference-server/client")
 	flags.StringVar(&o.server, "server", "", "fetched copy of triton-inference-server/server")
 	only := flags.String("run", "", "run only scripts and files of tests that match, and write no report")
+	flags.BoolVar(&o.again, "again", false, "run nothing, write the report of the last run again")
 	flags.StringVar(&o.revisions[0], "client-revision", "", "commit of the client, if the copy is no git repository")
 	flags.StringVar(&o.revisions[1], "server-revision", "", "commit of the server, if the copy is no git repository")
 	if err := flags.Parse(args); err != nil {

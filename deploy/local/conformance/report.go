@@ -49,18 +49,18 @@ func (r *runner) table(b *strings.Builder) (failed int) {
 	var rows strings.Builder
 	group, file := "", ""
 	for _, line := range r.rows {
-		if line.group != group {
-			group, file = line.group, ""
+		if line.Group != group {
+			group, file = line.Group, ""
 			fmt.Fprintf(&rows, "\n## %s\n\n", group)
-			if line.file == "" {
+			if line.File == "" {
 				rows.WriteString("| script | Triton alone | default | open |\n|---|---|---|---|\n")
 			}
 		}
-		if line.file != file {
-			file = line.file
+		if line.File != file {
+			file = line.File
 			fmt.Fprintf(&rows, "\n### %s\n\n| test | Triton alone | default | open |\n|---|---|---|---|\n", file)
 		}
-		fmt.Fprintf(&rows, "| %s | %s |", line.name, control(line.outcomes[bare]))
+		fmt.Fprintf(&rows, "| %s | %s |", line.Name, control(line.Outcomes[bare]))
 		for _, p := range profiles[1:] {
 			cell := line.verdict(p)
 			kind, _, _ := strings.Cut(cell, " ")
@@ -87,9 +87,9 @@ func (r *runner) table(b *strings.Builder) (failed int) {
 // control is the cell of Triton alone.
 func control(o outcome) string {
 	switch {
-	case o.crashed:
+	case o.Crashed:
 		return "Triton crashes"
-	case o.passed:
+	case o.Passed:
 		return "passed"
 	default:
 		return "fails"
@@ -98,22 +98,22 @@ func control(o outcome) string {
 
 // verdict is the cell of a profile with Weir.
 func (line *row) verdict(p profile) string {
-	o := line.outcomes[p]
-	codes := strings.Join(o.reasons, ", ")
-	if o.crashed {
+	o := line.Outcomes[p]
+	codes := strings.Join(o.Reasons, ", ")
+	if o.Crashed {
 		return "**FAILED** Triton crashes"
 	}
-	if o.passed {
+	if o.Passed {
 		return "passed"
 	}
-	if line.outcomes[bare].crashed || line.outcomes[bare].passed {
+	if line.Outcomes[bare].Crashed || line.Outcomes[bare].Passed {
 		n := slices.IndexFunc(differences, func(d difference) bool { return d.explains(line, p) })
 		switch {
 		case n >= 0 && differences[n].reason != "":
 			return fmt.Sprintf("refused (%s) %d", differences[n].reason, n+1)
 		case n >= 0:
 			return fmt.Sprintf("differs %d", n+1)
-		case line.outcomes[bare].passed:
+		case line.Outcomes[bare].Passed:
 			return strings.TrimSpace("**FAILED** " + codes)
 		}
 	}

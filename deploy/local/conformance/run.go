@@ -24,16 +24,15 @@ const (
 
 // outcome is what became of one script or test under one profile.
 type outcome struct {
-	ran     bool
-	passed  bool
-	crashed bool     // Triton
-	reasons []string // codes of Weir's refusals meanwhile
+	Passed  bool
+	Crashed bool     // Triton
+	Reasons []string // codes of Weir's refusals meanwhile
 }
 
 // row is a line of the report: a script or a test under each profile.
 type row struct {
-	group, file, name string
-	outcomes          [3]outcome // by profile
+	Group, File, Name string
+	Outcomes          [3]outcome // by profile
 }
 
 // runner runs everything and collects the rows.
@@ -45,11 +44,11 @@ type runner struct {
 
 func (r *runner) row(group, file, name string) *row {
 	for _, have := range r.rows {
-		if have.group == group && have.file == file && have.name == name {
+		if have.Group == group && have.File == file && have.Name == name {
 			return have
 		}
 	}
-	r.rows = append(r.rows, &row{group: group, file: file, name: name})
+	r.rows = append(r.rows, &row{Group: group, File: file, Name: name})
 	return r.rows[len(r.rows)-1]
 }
 
@@ -92,17 +91,20 @@ func (r *runner) group(ctx context.Context, g group, p profile, ports [2]*forwar
 
 // record notes an outcome, and starts everything again when Triton has crashed.
 func (r *runner) record(ctx context.Context, s *stack, line *row, passed bool, detail string) error {
-	o := outcome{ran: true, passed: passed, crashed: s.crashed()}
+	o := outcome{Passed: passed}
 	var err error
-	if o.reasons, err = s.reasons(ctx); err != nil {
+	if o.Crashed, err = s.crashed(ctx); err != nil {
 		return err
 	}
-	line.outcomes[s.profile] = o
-	fmt.Printf("%-13s %-80s %s\n", s.profile, strings.TrimSpace(line.file+" "+line.name), o)
-	if !passed {
-		fmt.Fprintf(r.log, "== %v: %s %s: %v\n%s\n", s.profile, line.file, line.name, o, detail)
+	if o.Reasons, err = s.reasons(ctx); err != nil {
+		return err
 	}
-	if o.crashed {
+	line.Outcomes[s.profile] = o
+	fmt.Printf("%-13s %-80s %s\n", s.profile, strings.TrimSpace(line.File+" "+line.Name), o)
+	if !passed {
+		fmt.Fprintf(r.log, "== %v: %s %s: %v\n%s\n", s.profile, line.File, line.Name, o, detail)
+	}
+	if o.Crashed {
 		return errors.Join(s.stop(), s.start(ctx))
 	}
 	return nil
@@ -110,14 +112,14 @@ func (r *runner) record(ctx context.Context, s *stack, line *row, passed bool, d
 
 func (o outcome) String() string {
 	text := "failed"
-	if o.passed {
+	if o.Passed {
 		text = "passed"
 	}
-	if o.crashed {
+	if o.Crashed {
 		text += ", Triton crashed"
 	}
-	if len(o.reasons) > 0 {
-		text += " (" + strings.Join(o.reasons, ", ") + ")"
+	if len(o.Reasons) > 0 {
+		text += " (" + strings.Join(o.Reasons, ", ") + ")"
 	}
 	return text
 }
@@ -161,7 +163,7 @@ func (r *runner) command(ctx context.Context, program string, args ...string) *e
 
 // suite runs a file of tests, one after the other.
 func (r *runner) suite(ctx context.Context, s *stack, f suite, dir string) error {
-	ctx, cancel := context.WithTimeout(ctx, longPatience)
+	limited, cancel := context.WithTimeout(ctx, longPatience)
 	defer cancel()
 	qa := filepath.Join(r.server, "qa")
 	// The tests look for ../common from where they run, and write there.
@@ -178,7 +180,7 @@ func (r *runner) suite(ctx context.Context, s *stack, f suite, dir string) error
 			args = append(args, "-"+test)
 		}
 	}
-	c := r.command(ctx, filepath.Join(r.python, "bin", "python"), args...)
+	c := r.command(limited, filepath.Join(r.python, "bin", "python"), args...)
 	c.Dir, c.Env, c.Stderr = home, append(c.Env, f.env...), r.log
 	in, err := c.StdinPipe()
 	if err != nil {

@@ -75,21 +75,34 @@ func (s *stack) stop() error {
 	if s.weir != nil {
 		errs = append(errs, s.weir.Stop(ctx))
 	}
-	if s.triton != nil && !s.crashed() {
-		errs = append(errs, s.triton.Stop(ctx))
+	if s.triton != nil {
+		select {
+		case <-s.triton.Done(): // crashed
+		default:
+			errs = append(errs, s.triton.Stop(ctx))
+		}
 	}
 	s.envoy, s.weir, s.triton = nil, nil, nil
 	return errors.Join(errs...)
 }
 
-// crashed reports whether Triton has ended.
-func (s *stack) crashed() bool {
-	select {
-	case <-s.triton.Done():
-		return true
-	default:
-		return false
+// crashed reports whether Triton has ended. A crash takes a while, in which it no longer
+// answers.
+func (s *stack) crashed(ctx context.Context) (bool, error) {
+	live := local.HTTPReady("http://" + s.triton.HTTP + "/v2/health/live")
+	for deadline := time.Now().Add(time.Minute); live(ctx) != nil; {
+		select {
+		case <-s.triton.Done():
+			return true, nil
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return false, errors.New("triton neither answers nor ends")
+		}
 	}
+	return false, nil
 }
 
 // reasons are the codes of Weir's refusals since the last call, in alphabetical

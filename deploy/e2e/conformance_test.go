@@ -1,0 +1,87 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+
+	"weir/deploy/local"
+)
+
+// The differences from Triton that NVIDIA's own examples and tests show
+// (conformance.md names the tests of each) are held beside what they are about; here
+// are those that need the models of the examples and tests, or are about nothing else.
+
+// Triton runs a model whose inputs are all optional without any. To Weir that is
+// nothing to judge.
+func TestRequestsWithoutInputs(t *testing.T) {
+	shared.ready(t)
+	k := trick{body: `{"inputs":[]}`, reason: "input_data_invalid"}
+	if r, got := toTriton(t, k.wire()); r.status != http.StatusOK || len(got) != 1 || len(got[0].Inputs) != 0 {
+		t.Errorf("without Weir: %v, %+v", r, got)
+	}
+	k.withWeir(t)
+
+	rpc := rpcTrick{message: pbBytes(1, "echo"), reason: "input_data_invalid"}
+	if r, got := rpc.toTriton(t); r.code != codes.OK || len(got) != 1 || len(got[0].Inputs) != 0 {
+		t.Errorf("over gRPC, without Weir: %+v, %+v", r, got)
+	}
+	rpc.withWeir(t)
+}
+
+// Requests of NVIDIA's tests for which Weir has another answer than Triton.
+func TestRequestsOfTheConformanceTests(t *testing.T) {
+	server, err := local.StartTriton(t.Context(), deps, local.TritonOptions{
+		Repository: filepath.Join(deps.Root, "deploy", "local", "conformance", "models"),
+		Models:     []string{"onnx_zero_1_object", "onnx_zero_1_float16", "onnx_zero_3_float32", "simple_sequence"},
+		LogDir:     tempDir(t),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	s := private(t, stackOptions{upstream: server.HTTP, config: `models:
+  - {name: onnx_zero_1_object, inputs: {INPUT0: {kind: text}}}
+  - {name: onnx_zero_1_float16, inputs: {INPUT0: {kind: tensor}}}
+  - {name: onnx_zero_3_float32, inputs: {INPUT0: {kind: tensor}, INPUT1: {kind: tensor}, INPUT2: {kind: tensor}}}
+  - {name: simple_sequence, inputs: {INPUT: {kind: tensor}}}
+`}).ready(t)
+	const isRaw = "Inference-Header-Content-Length: 0"
+	for _, test := range []struct {
+		model, body, header string
+		triton              int    // status without Weir
+		words               string // of Triton's
+		reason              string
+	}{
+		{"onnx_zero_1_object", "427", isRaw, bad, "must have input shape [1]", "shape_invalid"},
+		{"onnx_zero_1_float16", "\x00\x3c\x00\x3c", isRaw, bad, "can not be deduced", "shape_invalid"},
+		{"onnx_zero_3_float32", string(numbersFP32(1, 2, 3)), isRaw, bad, "must only have 1 input", "signature_mismatch"},
+		{"simple_sequence", `{"inputs":[{"name":"INPUT","shape":[1,1],"datatype":"INT32","data":[3]}],"parameters":{"sequence_id":7,"sequence_start":true}}`,
+			"Accept: */*", http.StatusOK, `"data":[4]`, "parameter_not_allowed"},
+		{"wrong_model_name", good, "Accept: */*", http.StatusNotFound, "unknown model", "model_unknown"},
+	} {
+		path := "/v2/models/" + test.model + "/infer"
+		direct, err := (&stack{addr: server.HTTP}).send(client, http.MethodPost, path, strings.NewReader(test.body), test.header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if direct.status != test.triton || !strings.Contains(string(direct.body), test.words) {
+			t.Errorf("%s, without Weir: %v", test.model, direct)
+		}
+		before := s.tap.len()
+		wantReason(t, s.post(t, path, test.body, test.header), test.reason)
+		if after := s.tap.len(); after != before {
+			t.Errorf("%s: bytes went to the model server: %q", test.model, s.tap.seen(before))
+		}
+	}
+}
