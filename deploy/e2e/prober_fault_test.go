@@ -29,7 +29,16 @@ func TestProberWithoutWeir(t *testing.T) {
 		t.Run(fault.name, func(t *testing.T) {
 			fault.do()
 			fails, passes := probesOf(closed), probesOf(open)
+			for _, f := range flows() {
+				for _, w := range f.wires {
+					fails = append(fails, &probe{setup: shipped(), flow: f, wire: w})
+				}
+			}
+			began := time.Now()
 			p.run(t, slices.Concat(fails, passes))
+			if took := time.Since(began); took > bounded {
+				t.Errorf("it took %v", took)
+			}
 			for _, one := range fails {
 				one.expect(t, gotNothing, gotNothing)
 			}

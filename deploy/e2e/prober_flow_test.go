@@ -79,6 +79,7 @@ type probe struct {
 	flow  flow
 	wire  wire
 	trace string // the trace id, which everything that goes upstream has
+	leave bool   // the client goes away when the answer begins
 	reply reply
 	err   error
 	sent  []received // at the model server
@@ -192,7 +193,11 @@ func (p *probe) read(response *http.Response, err error) {
 		return
 	}
 	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
+	var body io.Reader = response.Body
+	if p.leave {
+		body = io.LimitReader(body, 1)
+	}
+	content, err := io.ReadAll(body)
 	p.reply, p.err = reply{response.StatusCode, response.Header, content}, err
 }
 
@@ -243,7 +248,7 @@ func (p *probe) upstream() string {
 // model server that keeps what it gets.
 type prober struct {
 	*stack
-	server *modelServer
+	server *probeServer
 	setups []setup // in the order of the listeners
 	traces int
 	from   int // the requests at the model server that were looked at

@@ -35,14 +35,22 @@ models:
     inputs: {text: {kind: text}}
 `
 
-// newProbeServer is a model server that speaks every protocol, with the options of a
-// stack in front of it. It puts "canary" into the headers and trailers of its answers,
-// and names requests by Weir's ids, which no client may see.
-func newProbeServer(t *testing.T, limits string) (*modelServer, stackOptions) {
+// probeServer is a model server that speaks every protocol. It puts "canary" into the
+// headers and trailers of its answers, and names requests by Weir's ids, which no
+// client may see.
+type probeServer struct {
+	*modelServer
+	pause func()           // after the first piece of an answer
+	rpc   http.HandlerFunc // of calls over gRPC
+}
+
+// newProbeServer returns it with the options of a stack in front of it.
+func newProbeServer(t *testing.T, limits string) (*probeServer, stackOptions) {
 	t.Helper()
-	server := newModelServer(t)
-	server.reply(answerProbe)
-	rpc := httptest.NewUnstartedServer(http.HandlerFunc(server.serveRPC))
+	server := &probeServer{modelServer: newModelServer(t), pause: func() {}}
+	server.reply(server.answer)
+	server.rpc = server.serveRPC
+	rpc := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { server.rpc(w, r) }))
 	rpc.Config.Protocols = new(http.Protocols)
 	rpc.Config.Protocols.SetUnencryptedHTTP2(true)
 	rpc.Start()
@@ -59,15 +67,15 @@ func newProbeServer(t *testing.T, limits string) (*modelServer, stackOptions) {
 		openAI: &local.OpenAI{Addr: chat.Listener.Addr().String(), URL: chat.URL + "/openai"}}
 }
 
-func answerProbe(w http.ResponseWriter, r received) {
+func (s *probeServer) answer(w http.ResponseWriter, r received) {
 	switch {
 	case r.Method == http.MethodGet:
 		_, _ = io.WriteString(w, "ok")
 	case strings.HasSuffix(r.URL.Path, "/generate_stream"):
 		event := fmt.Sprintf(`{"id":%q,"model_name":"probe","model_version":"1","SCORES":[0.5,0.25,0.25]}`, firstID(r.body))
-		writeEvents(w, event, event)
+		s.writeEvents(w, event, event)
 	case strings.HasSuffix(r.URL.Path, "/chat/completions"):
-		writeEvents(w, chatChunk(`{"role":"assistant","content":"a"}`, `null`), chatChunk(`{"content":"b"}`, `null`), chatChunk(`{}`, `"stop"`), "[DONE]")
+		s.writeEvents(w, chatChunk(`{"role":"assistant","content":"a"}`, `null`), chatChunk(`{"content":"b"}`, `null`), chatChunk(`{}`, `"stop"`), "[DONE]")
 	default:
 		writeScores(w, r.id, 0.5, 0.25, 0.25)
 	}
@@ -78,17 +86,20 @@ func chatChunk(delta, finish string) string {
 }
 
 // writeEvents writes server-sent events, one at a time.
-func writeEvents(w http.ResponseWriter, events ...string) {
+func (s *probeServer) writeEvents(w http.ResponseWriter, events ...string) {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("X-Upstream-Secret", "canary-header")
-	for _, e := range events {
+	for i, e := range events {
 		_, _ = fmt.Fprintf(w, "data: %s\n\n", e)
 		_ = http.NewResponseController(w).Flush()
+		if i == 0 {
+			s.pause()
+		}
 	}
 }
 
 // serveRPC answers every message of a call, as soon as it has come.
-func (m *modelServer) serveRPC(w http.ResponseWriter, r *http.Request) {
+func (s *probeServer) serveRPC(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/grpc")
 	w.Header().Set("X-Upstream-Secret", "canary-header")
 	w.Header().Set("Trailer", "Grpc-Status, X-Secret-Trailer")
@@ -102,10 +113,13 @@ func (m *modelServer) serveRPC(w http.ResponseWriter, r *http.Request) {
 		streams := strings.HasSuffix(r.URL.Path, "/ModelStreamInfer")
 		_, _ = w.Write(framed(inferAnswer(string(field(message, fieldID)), streams)))
 		_ = http.NewResponseController(w).Flush()
+		if len(body) == len(framed(message)) {
+			s.pause()
+		}
 	}
-	m.mu.Lock()
-	m.received = append(m.received, received{Request: r, body: body})
-	m.mu.Unlock()
+	s.mu.Lock()
+	s.received = append(s.received, received{Request: r, body: body})
+	s.mu.Unlock()
 	w.Header().Set("Grpc-Status", "0")
 	w.Header().Set("X-Secret-Trailer", "canary")
 }

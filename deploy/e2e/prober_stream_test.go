@@ -94,36 +94,48 @@ func (p *probe) messagesOf(r received) (count int) {
 }
 
 // call makes a call with some requests over gRPC. A status that is not OK counts as
-// one of HTTP.
+// one of HTTP, if nothing of an answer came before it.
 func (p *probe) call(address string, requests int) {
+	stream, end, err := p.open(address)
+	if err != nil {
+		p.err = err
+		return
+	}
+	defer end()
+	message := inferMessage("probe", "client", []rawInput{{"TEXT", "BYTES", 1, elements(p.text())}})
+	for range requests {
+		_ = stream.SendMsg(&message) // the status comes with RecvMsg
+	}
+	_ = stream.CloseSend()
+	p.receive(stream)
+}
+
+// open begins a call, which end gives up.
+func (p *probe) open(address string) (stream grpc.ClientStream, end func(), err error) {
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithAuthority("canary.example"), grpc.WithDefaultCallOptions(grpc.ForceCodec(rawMessages{})))
 	if err != nil {
-		p.err = err
-		return
+		return nil, nil, err
 	}
-	defer connection.Close()
 	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(context.Background(), "x-canary", "canary", "traceparent", p.traceparent()), patience)
-	defer cancel()
-	stream, err := connection.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, p.flow.path)
-	if err != nil {
-		p.err = err
-		return
+	end = func() {
+		cancel()
+		_ = connection.Close()
 	}
-	message := inferMessage("probe", "client", []rawInput{{"TEXT", "BYTES", 1, elements(p.text())}})
-	for range requests {
-		if p.err = stream.SendMsg(&message); p.err != nil {
-			break
-		}
+	if stream, err = connection.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, p.flow.path); err != nil {
+		end()
 	}
-	_ = stream.CloseSend()
-	p.reply.header, p.reply.status = http.Header{}, http.StatusOK
-	for {
+	return stream, end, err
+}
+
+// receive reads all of an answer, with its trailers.
+func (p *probe) receive(stream grpc.ClientStream) {
+	p.reply = reply{status: http.StatusOK, header: http.Header{}}
+	for p.err == nil {
 		var answer []byte
-		if p.err = stream.RecvMsg(&answer); p.err != nil {
-			break
+		if p.err = stream.RecvMsg(&answer); p.err == nil {
+			p.reply.body = append(p.reply.body, framed(answer)...)
 		}
-		p.reply.body = append(p.reply.body, framed(answer)...)
 	}
 	head, _ := stream.Header()
 	for _, md := range []metadata.MD{head, stream.Trailer()} {
@@ -133,11 +145,10 @@ func (p *probe) call(address string, requests int) {
 			}
 		}
 	}
-	if errors.Is(p.err, io.EOF) {
+	switch {
+	case errors.Is(p.err, io.EOF):
 		p.err = nil
-		return
-	}
-	if len(p.reply.body) == 0 && !strings.Contains(fmt.Sprint(head), "canary") {
+	case len(p.reply.body) == 0 && !strings.Contains(fmt.Sprint(head), "canary"):
 		p.reply.status = http.StatusInternalServerError
 	}
 }
