@@ -1,6 +1,8 @@
 package kserve
 
 import (
+	"slices"
+
 	"weir/filter/codec"
 )
 
@@ -81,7 +83,7 @@ func (p *parser) response(r *codec.Response) (outputs []part, err error) {
 		case "model_version":
 			r.Version, err = p.name("a model version")
 		case "parameters":
-			r.Parameters, err = p.parameters(func(string) (bool, error) { return false, nil })
+			r.Parameters, err = p.responseParameters()
 		case "outputs":
 			outputs, err = p.responseOutputs()
 		default:
@@ -93,6 +95,33 @@ func (p *parser) response(r *codec.Response) (outputs []part, err error) {
 		err = codec.Refuse(codec.JSONMalformed, "model_name or outputs are missing")
 	}
 	return outputs, err
+}
+
+// responseParameters reads the parameters of a response. Triton repeats those of an
+// ensemble's for each step that an output comes from (Triton 2.51); a key that has the
+// same value each time is read once.
+func (p *parser) responseParameters() (list []codec.Parameter, err error) {
+	count := 0
+	err = p.Repeating("parameters", func(key string) error {
+		if count++; count > p.limits.MaxParameters {
+			return codec.Refuse(codec.ParameterInvalid, "more than %d parameters", p.limits.MaxParameters)
+		}
+		if err := checkName(key, p.limits, "a parameter name"); err != nil {
+			return err
+		}
+		value, err := p.parameter()
+		if err != nil {
+			return err
+		}
+		switch i := slices.IndexFunc(list, func(have codec.Parameter) bool { return have.Name == key }); {
+		case i < 0:
+			list = append(list, codec.Parameter{Name: key, Value: value})
+		case list[i].Value != value:
+			return codec.Refuse(codec.JSONDuplicateKey, "a key stands twice in parameters, with two values")
+		}
+		return nil
+	})
+	return list, err
 }
 
 func (p *parser) responseOutputs() (outputs []part, err error) {

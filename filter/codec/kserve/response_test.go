@@ -19,6 +19,9 @@ var responseVectors = []struct {
 	{"one output", `{"model_name":"m","model_version":"1","outputs":[{"name":"Y","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":8}}]}`, "\x00\x00\x80\x3f\x00\x00\xc0\x7f", "ok"},
 	{"id, parameters, two outputs", `{"id":"7","model_name":"m","model_version":"1","parameters":{"sequence_id":0,"sequence_start":false,"x":"y","f":0.5},"outputs":[` +
 		`{"name":"Y","datatype":"BYTES","shape":[2],"parameters":{"binary_data_size":9}},{"name":"Z","datatype":"INT8","shape":[1],"parameters":{"binary_data_size":1}}]}`, "\x01\x00\x00\x00a\x00\x00\x00\x00\xff", "ok"},
+	{"of an ensemble with two last steps", `{"model_name":"m","parameters":{"sequence_id":0,"sequence_start":false,"sequence_end":false,"sequence_id":0,"sequence_start":false,"sequence_end":false},"outputs":[]}`, "", "ok"},
+	{"a parameter with two values", `{"model_name":"m","parameters":{"sequence_id":0,"sequence_id":1},"outputs":[]}`, "", "response_malformed"},
+	{"a parameter with two types", `{"model_name":"m","parameters":{"x":"0","x":0},"outputs":[]}`, "", "response_malformed"},
 	{"no outputs", `{"model_name":"m","outputs":[]}`, "", "ok"},
 	{"nothing in an output", `{"model_name":"m","outputs":[{"name":"Y","datatype":"FP32","shape":[0],"parameters":{"binary_data_size":0}}]}`, "", "ok"},
 	{"an empty output as JSON", `{"model_name":"m","outputs":[{"name":"Y","datatype":"FP32","shape":[0],"data":[]}]}`, "", "ok"},
@@ -67,6 +70,17 @@ func TestDecodeResponseFields(t *testing.T) {
 		`Outputs:[{Name:Y DataType:BYTES Shape:[2] Data:[1 0 0 0 97 0 0 0 0]} {Name:Z DataType:INT8 Shape:[1] Data:[255]}] Classified:[] Anonymous:false Error: Final:false Extra:<nil>}`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestDecodeResponseRepeatedParameters(t *testing.T) {
+	v := responseVectors[2]
+	response, err := newCodec(t).DecodeResponse(nil, nil, []byte(v.json))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(response.Parameters), "[{sequence_id 0} {sequence_start false} {sequence_end false}]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -139,6 +139,15 @@ func (s *Scanner) more(i int, closing byte) (bool, error) {
 // member consumes the value. what names the object in errors. Keys that are equal
 // after unescaping are refused.
 func (s *Scanner) Object(what string, member func(key string) error) error {
+	return s.object(what, false, member)
+}
+
+// Repeating is Object for where equal keys are known to come: member judges them.
+func (s *Scanner) Repeating(what string, member func(key string) error) error {
+	return s.object(what, true, member)
+}
+
+func (s *Scanner) object(what string, repeats bool, member func(key string) error) error {
 	if err := s.open('{', what); err != nil {
 		return err
 	}
@@ -152,7 +161,7 @@ func (s *Scanner) Object(what string, member func(key string) error) error {
 		if err != nil {
 			return err
 		}
-		if !seen.add(key) {
+		if !repeats && !seen.add(key) {
 			return codec.Refuse(codec.JSONDuplicateKey, "a key stands twice in %s", what)
 		}
 		if s.space() != ':' {
