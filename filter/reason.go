@@ -21,6 +21,7 @@ const (
 	UpstreamNotReady   Reason = "upstream_not_ready"
 	UpstreamError      Reason = "upstream_error"
 	UpstreamMissing    Reason = "upstream_unreachable"
+	UpstreamTimeout    Reason = "upstream_timeout"
 	Overloaded         Reason = "overloaded"
 	DeadlineExceeded   Reason = "deadline_exceeded"
 	BodyTimeout        Reason = "body_timeout"
@@ -117,11 +118,12 @@ var statuses = map[Reason]Status{
 	UpstreamNotReady:   {busy, codes.FailedPrecondition, "the model is not ready", "GET /readyz?verbose on the public port says why."},
 	UpstreamError:      {blocked, codes.FailedPrecondition, "the model server answered with an error", "The status is the server's."},
 	UpstreamMissing:    {blocked, codes.FailedPrecondition, "the model server cannot be reached", "Envoy found no answer upstream."},
+	UpstreamTimeout:    {http.StatusGatewayTimeout, codes.DeadlineExceeded, "the model server did not answer in time", "The deadline of the client, limits.stream_idle_timeout, or the time of a whole exchange."},
 	Overloaded:         {busy, codes.ResourceExhausted, "too much work in flight", "limits.max_bytes_in_flight, limits.max_streams_in_flight."},
 	DeadlineExceeded:   {busy, codes.ResourceExhausted, "the deadline has passed", "limits.request_timeout."},
 	BodyTimeout:        {http.StatusRequestTimeout, codes.ResourceExhausted, "the body did not arrive in time", "limits.body_timeout."},
 	InternalError:      {http.StatusInternalServerError, codes.Internal, "internal error", "A fault of Weir's; the log has the stack."},
-	ProxyModeUnsafe:    {http.StatusInternalServerError, codes.FailedPrecondition, "the proxy is not set up safely", "Use the modes of `weir envoy-config`: BUFFERED both ways."},
+	ProxyModeUnsafe:    {http.StatusInternalServerError, codes.FailedPrecondition, "the proxy is not set up safely", "Use the routes of `weir envoy-config`; `weir doctor` finds what differs."},
 	ResponseUnexpected: {blocked, codes.FailedPrecondition, "an answer without a request that was seen", "The filter must see the request phase."},
 }
 

@@ -16,7 +16,7 @@ import (
 // TestEveryReasonHasAStatus holds the one table against the lists of the
 // packages that own the reasons.
 func TestEveryReasonHasAStatus(t *testing.T) {
-	want := []Reason{UpstreamNotReady, UpstreamError, UpstreamMissing, Overloaded, DeadlineExceeded, BodyTimeout,
+	want := []Reason{UpstreamNotReady, UpstreamError, UpstreamMissing, UpstreamTimeout, Overloaded, DeadlineExceeded, BodyTimeout,
 		InternalError, ProxyModeUnsafe, ResponseUnexpected}
 	for _, r := range codec.Reasons() {
 		want = append(want, Reason(r))

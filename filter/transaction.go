@@ -270,6 +270,8 @@ func (t *Transaction) ResponseHead(status int, headers codec.Headers, local, end
 		return t.Refuse(codec.Refuse(codec.BodyTooLarge, "the body is larger than the proxy's limit"))
 	case local && status == http.StatusRequestTimeout:
 		return t.Refuse(&fault{BodyTimeout, "the proxy waited for the body in vain"})
+	case local && status == http.StatusGatewayTimeout:
+		return t.Refuse(&fault{UpstreamTimeout, "the proxy waited for the answer in vain"})
 	case local:
 		return t.Refuse(&fault{UpstreamMissing, fmt.Sprintf("the proxy answered with status %d", status)})
 	case !t.forwarded:

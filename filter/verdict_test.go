@@ -243,6 +243,11 @@ func TestLocalRepliesAreReshaped(t *testing.T) {
 	y.RequestHead(false)
 	y.RequestBody([]byte(clean))
 	wantRefusal(t, y.ResponseHead(503, nil, true, false), filter.UpstreamMissing)
+	w := r.begin("/v2/models/m/infer")
+	defer w.End(nil)
+	w.RequestHead(false)
+	w.RequestBody([]byte(clean))
+	wantRefusal(t, w.ResponseHead(504, nil, true, false), filter.UpstreamTimeout)
 }
 
 func TestCancelledExchangeDoesNotWaitForASlot(t *testing.T) {

@@ -283,6 +283,7 @@ func TestStreamsThatBreak(t *testing.T) {
 		"flag":                      {[]message{head, requestBodyOf("\x02\x00\x00\x00\x00", false)}, "refused message_malformed"},
 		"too large":                 {[]message{head, requestBodyOf("\x00\x7f\xff\xff\xff", false)}, "refused body_too_large"},
 		"too many wait":             {[]message{head, many}, "refused overloaded"},
+		"its own deadline":          {[]message{head, a, responseHeaders("200", "max_duration_timeout", true, "grpc-status", "4")}, "refused upstream_timeout"},
 		"only an error": {[]message{head, a, responseHeaders("200", "via_upstream", true, "grpc-status", "13", "grpc-message", "a%E2%80%8Bb")},
 			"refused upstream_error"},
 		"nothing": {[]message{head, requestBodyOf("", true), responseHeaders("200", "via_upstream", true, "grpc-status", "0")}, "headers"},
@@ -350,6 +351,7 @@ func TestStreamOfEvents(t *testing.T) {
 		"an error instead": {[]message{responseHeaders("400", "via_upstream", false, "content-type", "application/json"),
 			responseBodyOf(`{"error":`, false), responseBodyOf(`"no"}`, true)}, `headers | {"error":"no"} end`},
 		"Envoy's own": {[]message{responseHeaders("503", "no_healthy_upstream", false)}, "refused upstream_unreachable"},
+		"silence":     {[]message{responseHeaders("504", "stream_idle_timeout", false)}, "refused upstream_timeout"},
 	} {
 		e, err := run(speaking(t), io.EOF, append([]message{head, requestBodyOf("a", true)}, tc.messages...)...)
 		if err != nil {

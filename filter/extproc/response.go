@@ -164,6 +164,8 @@ func localStatus(status int, details string) int {
 		return http.StatusRequestEntityTooLarge
 	case details == "request_overall_timeout":
 		return http.StatusRequestTimeout
+	case strings.HasSuffix(details, "_timeout"): // of silence, of an exchange, of the client's own deadline
+		return http.StatusGatewayTimeout
 	}
 	return http.StatusServiceUnavailable
 }
