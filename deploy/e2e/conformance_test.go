@@ -35,6 +35,29 @@ func TestRequestsWithoutInputs(t *testing.T) {
 	rpc.withWeir(t)
 }
 
+// Servers disagree on whether my_header is my-header, so Envoy refuses such names; Triton
+// takes them.
+func TestHeadersWithUnderscores(t *testing.T) {
+	shared.ready(t)
+	const header = "my_header: x"
+	k := trick{body: good, headers: []string{header}}
+	if r, got := toTriton(t, k.wire()); r.status != http.StatusOK || len(got) != 1 {
+		t.Errorf("without Weir: %v, %+v", r, got)
+	}
+	rpc := rpcTrick{message: rpcText("a"), headers: []string{header}}
+	if r, got := rpc.toTriton(t); r.code != codes.OK || len(got) != 1 {
+		t.Errorf("over gRPC, without Weir: %+v, %+v", r, got)
+	}
+	shared.unmoved(t, func() {
+		if r, answered := shared.raw(t, k.wire()); answered && r.status != bad {
+			t.Errorf("with Weir: %v", r)
+		}
+		if r := rpc.send(t, shared.addr); r.code != noStatus || r.header != nil {
+			t.Errorf("over gRPC, with Weir: %+v", r)
+		}
+	})
+}
+
 // Requests of NVIDIA's tests for which Weir has another answer than Triton.
 func TestRequestsOfTheConformanceTests(t *testing.T) {
 	server, err := local.StartTriton(t.Context(), deps, local.TritonOptions{

@@ -111,7 +111,7 @@ var groups = []group{
 		models: []string{"simple", "mock_llm", "onnx_zero_1_float32", "onnx_zero_1_float32_queue", "onnx_zero_1_float16",
 			"onnx_zero_1_object", "onnx_zero_1_object_1_element", "onnx_zero_3_float32", "simple_identity", "simple_identity_int64",
 			"string_identity", "identity", "identity_fp32", "identity_bytes", "nan_inf_output", "parameter", "ensemble",
-			"input_all_required", "input_optional", "input_all_optional"},
+			"input_all_required", "input_optional", "input_all_optional", "pt_identity", "onnx_object_int32_int32"},
 		suites: []suite{
 			{file: "L0_http/generate_endpoint_test.py"},
 			{file: "L0_http/http_test.py"},

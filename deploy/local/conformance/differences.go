@@ -92,4 +92,20 @@ var differences = []difference{
 		regexp.MustCompile(`content_encoding_chunked_manually`), both, "",
 		"A request with both content-length and transfer-encoding is refused by Envoy.", "TestTrick20FramesOfBodies",
 	},
+	{
+		regexp.MustCompile(`many_elements`), both, "shape_invalid",
+		"A tensor with more BYTES elements than limits.max_bytes_elements is refused; the test has ten million.", "TestLimits",
+	},
+	{
+		regexp.MustCompile(`index_deeply_nested`), []profile{open}, "header_invalid",
+		"The index of the repository takes no body.", "TestOpenedEndpointsKeepTheRules",
+	},
+	{
+		regexp.MustCompile(`InputShapeTest.*_shape_validation`), both, "input_data_invalid",
+		"Refused before the server sees it, in Weir's words; the test looks for Triton's.", "TestTrick17ElementsThatLieOverGRPC",
+	},
+	{
+		regexp.MustCompile(`parameters_test.py .*case_sensitive`), both, "",
+		"A request with an underscore in the name of a header is refused by Envoy; no header of a client's reaches a model.", "TestHeadersWithUnderscores",
+	},
 }

@@ -1,7 +1,7 @@
 // Command conformance runs NVIDIA's own client examples and server tests through
 // Envoy and Weir, and writes what became of each to a report.
 //
-//	conformance -client DIR -server DIR [-client-revision COMMIT] [-server-revision COMMIT] [-run REGEXP]
+//	conformance -client DIR -server DIR [-client-revision COMMIT] [-server-revision COMMIT] [-run REGEXP | -again]
 //
 // DIR is a fetched copy of triton-inference-server/client or /server, which are no
 // part of this repository. Their addresses are fixed, localhost:8000 and :8001, so

@@ -26,7 +26,8 @@ type options struct {
 	dir            string // for files of the run
 	only           *regexp.Regexp
 	out            string // the report
-	again          bool
+	part           bool   // of everything is run
+	again          bool   // nothing is run
 }
 
 func main() {
@@ -45,24 +46,39 @@ func run(args []string) error {
 	defer stop()
 	r := &runner{options: o}
 	saved := filepath.Join(o.deps.Root, ".run", "conformance.json")
-	if o.again {
-		text, err := os.ReadFile(saved)
+	if o.part || o.again {
+		if err := r.load(saved); err != nil {
+			return err
+		}
+	}
+	if !o.again {
+		if err := r.all(ctx); err != nil {
+			return err
+		}
+		text, err := json.MarshalIndent(r.rows, "", "\t")
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(text, &r.rows); err != nil {
-			return fmt.Errorf("%s: %w", saved, err)
+		if err := write(saved, text); err != nil {
+			return err
 		}
-		return r.report()
 	}
-	if err := r.all(ctx); err != nil {
-		return err
+	return r.report()
+}
+
+// load reads the outcomes of the last run, if there are any.
+func (r *runner) load(path string) error {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	text, err := json.MarshalIndent(r.rows, "", "\t")
 	if err != nil {
 		return err
 	}
-	return errors.Join(write(saved, text), r.report())
+	if err := json.Unmarshal(text, &r.rows); err != nil {
+		return fmt.Errorf("outcomes of the last run, %s: %w", path, err)
+	}
+	return nil
 }
 
 // all runs everything.
@@ -103,7 +119,7 @@ func parse(args []string) (*options, error) {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.StringVar(&o.client, "client", "", "fetched copy of triton-inference-server/client")
 	flags.StringVar(&o.server, "server", "", "fetched copy of triton-inference-server/server")
-	only := flags.String("run", "", "run only scripts and files of tests that match, and write no report")
+	only := flags.String("run", "", "run only scripts and files of tests that match; what the last run says of others stays")
 	flags.BoolVar(&o.again, "again", false, "run nothing, write the report of the last run again")
 	flags.StringVar(&o.revisions[0], "client-revision", "", "commit of the client, if the copy is no git repository")
 	flags.StringVar(&o.revisions[1], "server-revision", "", "commit of the server, if the copy is no git repository")
@@ -130,9 +146,8 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	o.python = filepath.Join(o.deps.Python, "..", "..", "..", "conformance")
-	if *only == "" {
-		o.out = filepath.Join(o.deps.Root, "deploy", "e2e", "conformance.md")
-	}
+	o.part = *only != ""
+	o.out = filepath.Join(o.deps.Root, "deploy", "e2e", "conformance.md")
 	return o, nil
 }
 

@@ -47,6 +47,8 @@ var rules = map[string]string{
 	"parameter":                     "{INPUT0: {kind: tensor}}",
 	"ensemble":                      "{INPUT0: {kind: tensor}}",
 	"identity":                      "{INPUT0: {kind: tensor}}",
+	"pt_identity":                   "{INPUT0: {kind: tensor}}",
+	"onnx_object_int32_int32":       "{INPUT0: {kind: text}, INPUT1: {kind: text}}",
 	"input_all_required":            "{INPUT0: {kind: tensor}, INPUT1: {kind: tensor}, INPUT2: {kind: tensor}}",
 	"input_optional":                "{INPUT0: {kind: tensor}, INPUT1: {kind: tensor}, INPUT2: {kind: tensor}, INPUT3: {kind: tensor}}",
 	"input_all_optional":            "{INPUT0: {kind: tensor}, INPUT1: {kind: tensor}, INPUT2: {kind: tensor}}",

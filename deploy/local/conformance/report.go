@@ -16,9 +16,7 @@ func (r *runner) report() error {
 	fmt.Fprintf(&b, "- client: %s\n- server: %s\n- Triton 2.51, Envoy %s\n\n", r.revisions[0], r.revisions[1], r.deps.EnvoyVersion)
 	failed := r.table(&b)
 	notes(&b)
-	if r.out == "" {
-		fmt.Print(b.String())
-	} else if err := os.WriteFile(r.out, []byte(b.String()), 0o644); err != nil {
+	if err := os.WriteFile(r.out, []byte(b.String()), 0o644); err != nil {
 		return err
 	}
 	if failed > 0 {

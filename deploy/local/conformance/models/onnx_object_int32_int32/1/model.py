@@ -1,0 +1,1 @@
+../../code/addsub.py
