@@ -49,9 +49,9 @@ func (r *runner) table(b *strings.Builder) (failed int) {
 	for _, line := range r.rows {
 		if line.Group != group {
 			group, file = line.Group, ""
-			fmt.Fprintf(&rows, "\n## %s\n\n", group)
+			fmt.Fprintf(&rows, "\n## %s\n", group)
 			if line.File == "" {
-				rows.WriteString("| script | Triton alone | default | open |\n|---|---|---|---|\n")
+				rows.WriteString("\n| script | Triton alone | default | open |\n|---|---|---|---|\n")
 			}
 		}
 		if line.File != file {
