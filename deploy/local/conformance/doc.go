@@ -5,7 +5,8 @@
 //
 // DIR is a fetched copy of triton-inference-server/client or /server, which are no
 // part of this repository. Their addresses are fixed, localhost:8000 and :8001, so
-// both ports must be free. Everything runs three times: against Triton alone, as the
+// both ports must be free ("make conformance" passes the other options on, from the
+// variable CONFORMANCE). Everything runs three times: against Triton alone, as the
 // control; through Weir with a policy that opens nothing beside inference; and through
 // Weir with one that opens what clients of NVIDIA's ask for (endpoints config,
 // statistics and repository_index, parameters of sequences).
