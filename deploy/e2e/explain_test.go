@@ -61,6 +61,11 @@ func TestExplainThroughEnvoy(t *testing.T) {
 			if r.status != tc.status {
 				t.Fatal(r)
 			}
+			if tc.status == http.StatusRequestEntityTooLarge {
+				if wantLocal(t, r, tc.status, "body_too_large"); !since("1.37") {
+					return // Envoy has not told Weir, whose id it lacks
+				}
+			}
 			got := s.explained(t, r)
 			if got.Verdict != tc.want.Verdict || got.Reason != tc.want.Reason || got.UpstreamStatus != tc.want.UpstreamStatus ||
 				tc.want.Phase != "" && got.Phase != tc.want.Phase || got.Path != probeInfer || got.RequestID == "" {

@@ -54,8 +54,8 @@ const (
 	gotWhole   = "whole"   // as it came
 )
 
-// flow is a kind of exchange. The client puts "canary" where nothing of it may go
-// on, and a zero-width space into the text; so does the model server.
+// flow is a kind of exchange. The client puts "canary" where nothing of it may go on,
+// and a zero-width space into the text.
 type flow struct {
 	name              string
 	path              string // that Weir asks for
@@ -89,9 +89,9 @@ func (p *probe) String() string {
 	return fmt.Sprintf("%s, %s, h2 %t, length %t, %d bytes", p.setup.name, p.flow.name, p.wire.h2, p.wire.length, p.wire.size)
 }
 
-func (p *probe) text() string        { return "a\u200b" + strings.Repeat("x", p.wire.size) }
 func (p *probe) traceparent() string { return "00-" + p.trace + "-00f067aa0ba902b7-01" }
-func (p *probe) clean() string       { return "a" + strings.Repeat("x", p.wire.size) }
+func (p *probe) text() string        { return "a\u200b" + strings.Repeat("x", p.wire.size) }
+func (p *probe) clean() string       { return strings.Replace(p.text(), "\u200b", "", 1) }
 
 func flows() []flow {
 	return []flow{unary(), unaryRPC(), generateStream(), chat(), streamRPC(), health(), denied(), malformed()}
@@ -275,6 +275,7 @@ func (p *prober) run(t *testing.T, probes []*probe) {
 		})
 	}
 	group.Wait()
+	eventually(t, "a model server without a request", func() bool { return p.server.busy.Load() == 0 })
 	all := p.server.requests()
 	for _, r := range all[p.from:] {
 		trace := strings.Split(r.Header.Get("Traceparent")+"---", "-")[1]

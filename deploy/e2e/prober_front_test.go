@@ -23,6 +23,7 @@ type setup struct {
 	filter object       // over the configuration of the filter, which no route overrides then
 	route  object       // ExtProcPerRoute of every route, beside the shipped filter
 	edit   func(object) // of the connection manager
+	since  string       // the version of Envoy that knows it; "": all
 }
 
 // shipped is the listener of the bootstrap, whose modes are those of each path.

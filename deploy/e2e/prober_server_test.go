@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -42,6 +43,7 @@ type probeServer struct {
 	*modelServer
 	pause func()           // after the first piece of an answer
 	rpc   http.HandlerFunc // of calls over gRPC
+	busy  atomic.Int64     // requests that are not over
 }
 
 // newProbeServer returns it with the options of a stack in front of it.
@@ -49,13 +51,14 @@ func newProbeServer(t *testing.T, limits string) (*probeServer, stackOptions) {
 	t.Helper()
 	server := &probeServer{modelServer: newModelServer(t), pause: func() {}}
 	server.reply(server.answer)
+	server.Config.Handler = server.counted(server.serve)
 	server.rpc = server.serveRPC
-	rpc := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { server.rpc(w, r) }))
+	rpc := httptest.NewUnstartedServer(server.counted(func(w http.ResponseWriter, r *http.Request) { server.rpc(w, r) }))
 	rpc.Config.Protocols = new(http.Protocols)
 	rpc.Config.Protocols.SetUnencryptedHTTP2(true)
 	rpc.Start()
 	t.Cleanup(rpc.Close)
-	chat := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	chat := httptest.NewServer(server.counted(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/openai/v1/models" {
 			_, _ = io.WriteString(w, `{"object":"list","data":[{"id":"chat","object":"model","created":1,"owned_by":"test"}]}`)
 			return
@@ -65,6 +68,14 @@ func newProbeServer(t *testing.T, limits string) (*probeServer, stackOptions) {
 	t.Cleanup(chat.Close)
 	return server, stackOptions{upstream: server.addr(), grpc: rpc.Listener.Addr().String(), config: fmt.Sprintf(proberConfig, limits),
 		openAI: &local.OpenAI{Addr: chat.Listener.Addr().String(), URL: chat.URL + "/openai"}}
+}
+
+func (s *probeServer) counted(serve http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.busy.Add(1)
+		defer s.busy.Add(-1)
+		serve(w, r)
+	})
 }
 
 func (s *probeServer) answer(w http.ResponseWriter, r received) {

@@ -86,7 +86,7 @@ func (p *probe) messagesOf(r received) (count int) {
 		if err != nil {
 			return count
 		}
-		if !decisionID.Match(field(message, fieldID)) || !bytes.Equal(field(message, fieldRaw), elements(p.clean())) {
+		if !decisionID.Match(field(message, fieldID)) || !bytes.Equal(field(message, fieldRaw), elements(p.clean())) || bytes.Contains(message, []byte("client")) {
 			return -1
 		}
 		count++
