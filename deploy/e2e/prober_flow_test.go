@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"regexp"
 	"strings"
 	"sync"
@@ -78,8 +80,9 @@ type probe struct {
 	setup setup
 	flow  flow
 	wire  wire
-	trace string // the trace id, which everything that goes upstream has
-	leave bool   // the client goes away when the answer begins
+	trace string   // the trace id, which everything that goes upstream has
+	leave bool     // the client goes away when the answer begins
+	hints []string // interim answers to the client
 	reply reply
 	err   error
 	sent  []received // at the model server
@@ -184,7 +187,11 @@ func (p *probe) do(address, method, path string, body io.Reader) {
 	request.Header.Set("X-Canary", "canary")
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Traceparent", p.traceparent())
-	p.read(newClient(p.wire.h2).Do(request))
+	hints := httptrace.ClientTrace{Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+		p.hints = append(p.hints, fmt.Sprint(code, header))
+		return nil
+	}}
+	p.read(newClient(p.wire.h2).Do(request.WithContext(httptrace.WithClientTrace(request.Context(), &hints))))
 }
 
 func (p *probe) read(response *http.Response, err error) {
@@ -209,7 +216,7 @@ var namedByWeir = regexp.MustCompile(`("id": ?"|\x1a\x1a)[0-9A-HJKMNP-TV-Z]{26}`
 func (p *probe) client() string {
 	ours := decisionID.MatchString(p.reply.header.Get("x-weir-decision-id"))
 	answered := p.flow.answered(p) && (ours || !p.flow.body)
-	rawHead := strings.Contains(fmt.Sprint(p.reply.header), "canary")
+	rawHead := strings.Contains(fmt.Sprint(p.hints, p.reply.header), "canary")
 	rawBody := bytes.Contains(p.reply.body, []byte("canary")) || namedByWeir.Match(p.reply.body)
 	passed := 0 < p.reply.status && p.reply.status < 400
 	switch {
@@ -225,7 +232,8 @@ func (p *probe) client() string {
 	return gotNothing
 }
 
-// upstream is what the model server got.
+// upstream is what the model server got. A body over HTTP/1 has to be framed by its
+// length.
 func (p *probe) upstream() string {
 	switch {
 	case len(p.sent) == 0:
@@ -235,8 +243,9 @@ func (p *probe) upstream() string {
 	}
 	r := p.sent[0]
 	head := fmt.Sprint(r.RequestURI, r.Host, r.Header)
+	framed := r.ProtoMajor == 2 || r.ContentLength == int64(len(r.body)) && r.TransferEncoding == nil
 	switch written := p.flow.forwarded(p, r); {
-	case written && r.RequestURI == p.flow.path && !strings.Contains(head, "canary"):
+	case written && r.RequestURI == p.flow.path && framed && !strings.Contains(head, "canary"):
 		return gotWeirs
 	case written || len(r.body) == 0:
 		return gotHead

@@ -151,3 +151,32 @@ func TestProberReadersThatLeave(t *testing.T) {
 	}
 	eventually(t, "the memory back", func() bool { return p.metric(t, "weir_in_flight_bytes") == 0 })
 }
+
+// TestProberInterimAnswers holds that what the model server says before its answer
+// goes on in no flow.
+func TestProberInterimAnswers(t *testing.T) {
+	p := newProber(t, nil, "")
+	hint := func(w http.ResponseWriter) {
+		w.Header().Set("Link", "canary")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
+	}
+	p.server.reply(func(w http.ResponseWriter, r received) {
+		hint(w)
+		p.server.answer(w, r)
+	})
+	p.server.rpc = func(w http.ResponseWriter, r *http.Request) {
+		hint(w)
+		p.server.serveRPC(w, r)
+	}
+	var probes []*probe
+	for _, f := range append(streams(), unary(), unaryRPC(), health()) {
+		for _, w := range f.wires {
+			probes = append(probes, &probe{setup: shipped(), flow: f, wire: w})
+		}
+	}
+	p.run(t, probes)
+	for _, one := range probes {
+		one.expect(t, gotWeirs, gotWeirs)
+	}
+}
