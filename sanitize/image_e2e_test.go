@@ -3,6 +3,7 @@
 package sanitize_test
 
 import (
+	"cmp"
 	"bufio"
 	"bytes"
 	"encoding/json"
@@ -25,7 +26,8 @@ func python(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(strings.TrimSpace(string(root)), ".deps", "venv", "bin", "python")
+	deps := cmp.Or(os.Getenv("WEIR_DEPS"), filepath.Join(strings.TrimSpace(string(root)), ".deps"))
+	return filepath.Join(deps, "venv", "bin", "python")
 }
 
 // TestPillowDecodesTheSame strips every source file and lets Pillow, that is
