@@ -15,7 +15,7 @@ E2E = $(shell grep -rl --include='*_test.go' '^//go:build e2e' --exclude-dir='.?
 # faults, framing.
 OLDER_ENVOYS := 1.36 1.37 1.38 1.39
 DIFFERS := TestAccessLogShowsTheVerdict|TestAnswersThatAreNotPassed|TestBodiesThatAreTooLarge|$\
-	TestEnvoyAcceptsTheBootstrap|TestEveryFormOfARequest|TestExpect|TestExplainThroughEnvoy|$\
+	TestEnvoyAcceptsTheBootstrap|TestEveryFormOfARequest|TestExpect|$\
 	TestModelServerGone|TestProber.*|TestSetupsThatEnvoyRejects|TestSilentStreamIsGivenUp|$\
 	TestSlowBodyIsGivenUp|TestStreamsThatBeginWithTheAnswer|TestTrick20.*|TestTrick21Trailers|$\
 	TestTrick26Frames|TestUpgrades|TestWeirGoneInTheResponsePhase|TestWeirKilledUnderLoad

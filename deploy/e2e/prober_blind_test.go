@@ -81,6 +81,9 @@ func (p *prober) diagnose(t *testing.T) map[string][]doctor.Finding {
 		t.Fatal(failed, err)
 	}
 	found := map[string][]doctor.Finding{}
+	for _, s := range p.setups {
+		found[s.name] = nil
+	}
 	place := regexp.MustCompile(`^static_resources\.listeners\[(\d+)\]`)
 	for _, f := range report.Findings {
 		if m := place.FindStringSubmatch(f.Path); m != nil {

@@ -19,7 +19,7 @@ import (
 // generateStream is a request that is answered by a stream of events.
 func generateStream() flow {
 	return flow{
-		name: "generate_stream", wires: someWire(), path: "/v2/models/probe/versions/1/generate_stream",
+		name: "generate_stream", wires: anyWire(), path: "/v2/models/probe/versions/1/generate_stream",
 		body: true, request: "BUFFERED", response: duplex,
 		send: func(p *probe, address string) {
 			p.post(address, "/v2/models/probe/generate_stream", fmt.Sprintf(`{"id":"client","TEXT":%q}`, p.text()))
@@ -37,7 +37,7 @@ func generateStream() flow {
 // chat is a request over the OpenAI API that is answered by a stream of events.
 func chat() flow {
 	return flow{
-		name: "chat", wires: someWire(), path: "/openai/v1/chat/completions",
+		name: "chat", wires: anyWire(), path: "/openai/v1/chat/completions",
 		likeAnother: true, body: true, request: "BUFFERED", response: duplex,
 		send: func(p *probe, address string) {
 			p.post(address, "/v1/chat/completions", fmt.Sprintf(`{"stream":true,"model":"chat","messages":[{"role":"user","content":%q}]}`, p.text()))

@@ -121,13 +121,16 @@ func TestProber(t *testing.T) {
 		}
 	}
 	p.run(t, probes)
-	found := p.diagnose(t)
 	for _, one := range probes {
 		client, upstream := one.want()
 		one.expect(t, client, upstream)
-		clean := !slices.ContainsFunc(found[one.setup.name], func(f doctor.Finding) bool { return f.Severity == doctor.Error })
-		if clean != (one.setup.name == shipped().name) {
-			t.Errorf("weir doctor finds in %s: %v", one.setup.name, found[one.setup.name])
+	}
+	if since("1.40") { // the doctor says the same of all versions
+		for name, found := range p.diagnose(t) {
+			safe := !slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Severity == doctor.Error })
+			if safe != (name == shipped().name) {
+				t.Errorf("weir doctor finds in %s: %v", name, found)
+			}
 		}
 	}
 }
