@@ -12,6 +12,29 @@ import (
 	"weir/deploy/envoy/doctor"
 )
 
+// The prober stands between real clients and a model server that keeps all it gets,
+// and goes through the ways to set up ext_proc. It has to hold, on every version of
+// Envoy and for every flow, that an exchange is right or fails: what reaches the model
+// server is what Weir wrote, what reaches the client is an answer that Weir made.
+//
+// Weir sees the body modes, which Envoy tells in the first message, those of the route
+// if it has some. It does not see that Envoy hides a head or trailers from it, does
+// not wait for it, or does not ask it. These exceptions are listed in want, wantUnseen
+// and blindSpots, and for each of them `weir doctor` finds an error.
+//
+// The versions differ in this, which the tests hold:
+//
+//	                                              1.36   1.37   1.38   1.39   1.40
+//	errors of Envoy's own are shown to Weir       no     yes    yes    yes    yes
+//	body mode GRPC                                error  NONE   NONE   NONE   NONE
+//	allow_content_length_header                   error  error  yes    yes    yes
+//	FULL_DUPLEX_STREAMED without trailers         error on the filter, not on a route
+//	failure_mode_allow without Weir               all passes; what has a body may fail in
+//	                                              FULL_DUPLEX_STREAMED
+//
+// So an error of Envoy's own reaches a client of 1.36 in Envoy's words, and the body
+// mode GRPC, which later versions take, shows nothing of a body and lets it pass.
+
 // accepted reports whether this Envoy starts with the modes of a setup. It asks for
 // the trailers of a streamed body, but not where a route does without them.
 func (s setup) accepted() bool {
@@ -68,29 +91,6 @@ func (p *probe) wantUnseen() (client, upstream string) {
 	}
 	return gotWhole, upstream
 }
-
-// The prober stands between real clients and a model server that keeps all it gets,
-// and goes through the ways to set up ext_proc. It has to hold, on every version of
-// Envoy and for every flow, that an exchange is right or fails: what reaches the model
-// server is what Weir wrote, what reaches the client is an answer that Weir made.
-//
-// Weir sees the body modes, which Envoy tells in the first message, those of the route
-// if it has some. It does not see that Envoy hides a head or trailers from it, does
-// not wait for it, or does not ask it. These exceptions are listed in want, wantUnseen
-// and blindSpots, and for each of them `weir doctor` finds an error.
-//
-// The versions differ in this, which the tests hold:
-//
-//	                                              1.36   1.37   1.38   1.39   1.40
-//	errors of Envoy's own are shown to Weir       no     yes    yes    yes    yes
-//	body mode GRPC                                error  NONE   NONE   NONE   NONE
-//	allow_content_length_header                   error  error  yes    yes    yes
-//	FULL_DUPLEX_STREAMED without trailers         error on the filter, not on a route
-//	failure_mode_allow without Weir               all passes; what has a body may fail in
-//	                                              FULL_DUPLEX_STREAMED
-//
-// So an error of Envoy's own reaches a client of 1.36 in Envoy's words, and the body
-// mode GRPC, which later versions take, shows nothing of a body and lets it pass.
 
 // TestProber holds one law over all ways to set up the body modes of ext_proc: an
 // exchange is right, or it is refused.
