@@ -209,10 +209,11 @@ func (p *probe) client() string {
 	rawHead := strings.Contains(fmt.Sprint(p.hints, p.reply.header), "canary")
 	rawBody := bytes.Contains(p.reply.body, []byte("canary")) || namedByWeir.Match(p.reply.body)
 	passed := 0 < p.reply.status && p.reply.status < 400
+	cut := ours && p.flow.trailers // trailers that Weir does not see may overtake its messages
 	switch {
 	case p.err == nil && !rawHead && !rawBody && passed && answered:
 		return gotWeirs
-	case rawBody || passed && len(p.reply.body) > 0 && !answered:
+	case rawBody || passed && len(p.reply.body) > 0 && !answered && !cut:
 		return gotWhole
 	case rawHead || passed:
 		return gotHead
