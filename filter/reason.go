@@ -102,6 +102,7 @@ var statuses = map[Reason]Status{
 	Reason(sanitize.ImageTruncated):        {bad, codes.InvalidArgument, "an image is cut short", "The file ends before its end marker."},
 	Reason(sanitize.ImageTooManyFrames):    {bad, codes.InvalidArgument, "an image has several frames", "Animations are refused."},
 	Reason(sanitize.ImageTooManySegments):  {bad, codes.InvalidArgument, "an image has too many segments", "More segments or chunks than cameras write."},
+	Reason(sanitize.ImageExpands):          {large, codes.ResourceExhausted, "an image is too large for its bytes", "limits.max_image_expansion: flat pictures of millions of pixels in a few bytes."},
 	Reason(sanitize.ImageUnsupported):      {bad, codes.InvalidArgument, "this variant of an image format is not supported", "Arithmetic coding, four components with re-encoding, and the like."},
 	Reason(sanitize.TextInvalidUTF8):       {bad, codes.InvalidArgument, "a text is not valid UTF-8", "Send UTF-8."},
 	Reason(sanitize.TextTooLong):           {large, codes.ResourceExhausted, "a text is too long", "limits.max_text_bytes."},

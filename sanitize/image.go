@@ -126,6 +126,7 @@ var imageReasons = map[picture.Fault]Reason{
 	picture.TooManyPixels:   ImageTooManyPixels,
 	picture.TooManyFrames:   ImageTooManyFrames,
 	picture.TooManySegments: ImageTooManySegments,
+	picture.Expands:         ImageExpands,
 }
 
 // imageRefusal gives an error of the walkers or of the pixel steps its reason.

@@ -13,18 +13,38 @@ const (
 	ProfileStrip    = "strip"
 	ProfileLight    = "light"
 	ProfileStandard = "standard"
+	ProfileStrong   = "strong"
+	ProfileCustom   = "custom" // light with the steps of ImageOptions.Steps
 )
 
 // What becomes of the Exif orientation.
 const (
-	OrientationKeep = "keep"
-	OrientationDrop = "drop"
+	OrientationKeep  = "keep"
+	OrientationApply = "apply" // the picture is turned, and the tag goes
+	OrientationDrop  = "drop"
+)
+
+// How far a file is read.
+const (
+	VerifyDecode    = "decode"    // to the last entropy-coded symbol
+	VerifyContainer = "container" // segments and chunks; image data is copied as it is
+)
+
+// What becomes of a file with several frames.
+const (
+	AnimationRefuse = "refuse"
+	AnimationFirst  = "first" // the picture that a reader of still pictures shows stays
+	AnimationKeep   = "keep"
 )
 
 // Formats that Image reads.
 const (
 	FormatJPEG = "jpeg"
 	FormatPNG  = "png"
+	FormatWebP = "webp"
+	FormatGIF  = "gif"
+	FormatTIFF = "tiff"
+	FormatBMP  = "bmp"
 )
 
 // ImageLimits bound one image before anything is decoded. A field of 0 means its
@@ -55,14 +75,18 @@ func DefaultImageLimits() ImageLimits {
 
 // ImageOptions say how an image is sanitised. The zero value strips.
 type ImageOptions struct {
-	Profile     string   // "strip" (default), "light" or "standard"
-	Formats     []string // allow-list of "jpeg" and "png"; nil: both
-	Orientation string   // "keep" (default) or "drop"
-	Limits      ImageLimits
-	Memory      *Memory // that images at the same time share; nil: without a bound
-	Key         *Key    // of keyed profiles (standard)
-	Model       string  // name of the model, bound into the keyed draw
-	Input       string  // name of its input, bound into the keyed draw
+	Profile         string   // "strip" (default), "light", "standard", "strong" or "custom"
+	Steps           []Step   // of the profile custom
+	Formats         []string // allow-list of the formats; nil: jpeg and png
+	Orientation     string   // "keep" (default), "apply" or "drop"
+	Verify          string   // "decode" (default) or "container"
+	Animation       string   // "refuse" (default), "first" or "keep"
+	ZeroTransparent bool     // colour under alpha 0, which nobody sees, becomes 0
+	Limits          ImageLimits
+	Memory          *Memory // that images at the same time share; nil: without a bound
+	Key             *Key    // of keyed profiles (standard)
+	Model           string  // name of the model, bound into the keyed draw
+	Input           string  // name of its input, bound into the keyed draw
 }
 
 // Validate reports the first option that is not valid.

@@ -73,6 +73,7 @@ const (
 	ImageTruncated        Reason = "image_truncated"          // ends before its end marker
 	ImageTooManyFrames    Reason = "image_too_many_frames"    // animation or several pictures
 	ImageTooManySegments  Reason = "image_too_many_segments"  // segments, scans or metadata over the limit
+	ImageExpands          Reason = "image_expands"            // decodes to more than the limit for its bytes
 	ImageUnsupported      Reason = "image_unsupported"        // a valid form of the format that Weir does not read
 	TextInvalidUTF8       Reason = "text_invalid_utf8"
 	TextTooLong           Reason = "text_too_long"
@@ -91,7 +92,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{ImageTooLarge, ImageTooManyPixels, ImageFormatNotAllowed, ImageFormatUnknown,
 		ImageMalformed, ImageTruncated, ImageTooManyFrames, ImageTooManySegments,
-		ImageUnsupported, TextInvalidUTF8, TextTooLong, TextBidiOverride,
+		ImageExpands, ImageUnsupported, TextInvalidUTF8, TextTooLong, TextBidiOverride,
 		TensorDataType, TensorShape, TensorRange, TensorNotFinite, TensorHoldsImage, KindNotSupported,
 		DeadlineExceeded, Panicked}
 }
@@ -100,7 +101,7 @@ func Reasons() []Reason {
 // whatever else is switched off.
 func (r Reason) Limit() bool {
 	switch r {
-	case ImageTooLarge, ImageTooManyPixels, ImageTooManyFrames, ImageTooManySegments, TextTooLong:
+	case ImageTooLarge, ImageTooManyPixels, ImageTooManyFrames, ImageTooManySegments, ImageExpands, TextTooLong:
 		return true
 	}
 	return false

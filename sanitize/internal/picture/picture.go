@@ -10,22 +10,39 @@ import (
 
 // Limits bound one file. They are checked on the header, before anything is decoded.
 type Limits struct {
-	MaxPixels        int64 // width × height
+	MaxPixels        int64 // width × height, added up over all frames
 	MaxSide          int   // pixels
 	MaxSegments      int   // segments, chunks and fill-byte runs
 	MaxMetadataBytes int   // bytes in segments or chunks that are not picture
 	MaxScans         int   // scans of one JPEG
+	MaxFrames        int   // frames of an animation that may stay; 0 means 1
+	MaxExpansion     int64 // decoded bytes for each byte of the file; 0: no limit
 }
 
-// Options say how a file is stripped.
+// Animation says what becomes of a file with several frames. The zero value
+// refuses it.
+type Animation uint8
+
+// What becomes of an animation.
+const (
+	RefuseAnimation Animation = iota
+	FirstFrame                // the picture that a reader of still pictures shows
+	KeepAnimation
+)
+
+// Options say how a file is stripped. The zero value of each is the strict one.
 type Options struct {
 	Limits          Limits
 	DropOrientation bool
+	ZeroTransparent bool // colour under alpha 0 becomes 0
+	ContainerOnly   bool // the entropy-coded data is copied without a walk
+	Animation       Animation
 }
 
 // Info is what the header declares.
 type Info struct {
 	Width, Height int // pixels
+	Frames        int // 0 stands for 1
 	Channels      int // samples a pixel as stored; 1 for a palette
 	Depth         int // bits a sample
 	Palette       bool
@@ -73,6 +90,7 @@ const (
 	TooManyPixels                // more pixels, or a longer side, than the limit
 	TooManyFrames                // more than one picture
 	TooManySegments              // more segments, scans or metadata than the limit
+	Expands                      // decodes to more than the limit for its bytes
 )
 
 // Error is the refusal of a file. Detail names places and sizes, never content.
@@ -115,6 +133,15 @@ func (l Limits) CheckSize(width, height int64) error {
 			"%d × %d pixels; the longest side may be %d", width, height, l.MaxSide)
 	case width*height > l.MaxPixels:
 		return Over(TooManyPixels, "pixels", width*height, l.MaxPixels, "%d × %d pixels; the limit is %d", width, height, l.MaxPixels)
+	}
+	return nil
+}
+
+// CheckExpansion holds the decoded size in bytes against the size of the file.
+func (l Limits) CheckExpansion(decoded, file int64) error {
+	if l.MaxExpansion > 0 && decoded > l.MaxExpansion*max(file, 1) {
+		return Over(Expands, "decoded bytes a byte", decoded/max(file, 1), l.MaxExpansion,
+			"%d bytes decode to %d; the limit is %d times", file, decoded, l.MaxExpansion)
 	}
 	return nil
 }

@@ -1,0 +1,111 @@
+package sanitize
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Op names a change to pixels.
+type Op string
+
+// The steps that a profile may be made of.
+const (
+	StepCrop      Op = "crop"       // keyed margins off each side, resized back: MinPercent, MaxPercent
+	StepShrink    Op = "shrink"     // resized to Factor of the sides, and back
+	StepShrinkPad Op = "shrink_pad" // shrunk by Percent of each side, placed by the key, edges repeated around
+	StepMedian    Op = "median"     // of Size × Size pixels
+	StepGaussian  Op = "gaussian"   // blur of Sigma
+	StepBits      Op = "bits"       // samples rounded to Depth bits
+	StepJPEG      Op = "jpeg"       // through JPEG of Quality
+	StepBorder    Op = "border"     // an outer frame of Percent of the shorter side, replaced by the colour inside it
+	StepRotate    Op = "rotate"     // by a keyed angle of at most MaxDegrees, edges repeated
+)
+
+// Step is one change to pixels. What an Op does not take is 0.
+type Step struct {
+	Op         Op
+	MinPercent float64 // of a side, from 0 to below 50
+	MaxPercent float64 // of a side, from MinPercent to below 50
+	Percent    float64 // above 0, below 50
+	Factor     float64 // from 0.1 to below 1
+	Size       int     // pixels: 3 or 5
+	Sigma      float64 // pixels, above 0, at most 10
+	Depth      int     // bits, 1 to 7
+	Quality    int     // 1 to 100
+	MaxDegrees float64 // above 0, at most 45
+}
+
+// Keyed reports whether the step draws from the key.
+func (s Step) Keyed() bool { return s.Op == StepCrop || s.Op == StepShrinkPad || s.Op == StepRotate }
+
+// takes lists the parameters of each Op, by their names in Step.
+var takes = map[Op][]string{
+	StepCrop:      {"MinPercent", "MaxPercent"},
+	StepShrink:    {"Factor"},
+	StepShrinkPad: {"Percent"},
+	StepMedian:    {"Size"},
+	StepGaussian:  {"Sigma"},
+	StepBits:      {"Depth"},
+	StepJPEG:      {"Quality"},
+	StepBorder:    {"Percent"},
+	StepRotate:    {"MaxDegrees"},
+}
+
+// Validate reports an unknown Op, and a parameter that is missing, out of range or
+// not the Op's.
+func (s Step) Validate() error {
+	of, ok := takes[s.Op]
+	if !ok {
+		return fmt.Errorf("sanitize: step %q; known are %s", s.Op, strings.Join(opNames(), ", "))
+	}
+	for _, p := range []struct {
+		name string
+		set  bool
+		ok   bool
+		says string
+	}{
+		{"MinPercent", s.MinPercent != 0, s.MinPercent >= 0 && s.MinPercent <= s.MaxPercent, "from 0 to max_percent"},
+		{"MaxPercent", s.MaxPercent != 0, s.MaxPercent > 0 && s.MaxPercent < 50, "above 0 and below 50"},
+		{"Percent", s.Percent != 0, s.Percent > 0 && s.Percent < 50, "above 0 and below 50"},
+		{"Factor", s.Factor != 0, s.Factor >= 0.1 && s.Factor < 1, "from 0.1 to below 1"},
+		{"Size", s.Size != 0, s.Size == 3 || s.Size == 5, "3 or 5"},
+		{"Sigma", s.Sigma != 0, s.Sigma > 0 && s.Sigma <= 10, "above 0 and at most 10"},
+		{"Depth", s.Depth != 0, s.Depth >= 1 && s.Depth <= 7, "1 to 7"},
+		{"Quality", s.Quality != 0, s.Quality >= 1 && s.Quality <= 100, "1 to 100"},
+		{"MaxDegrees", s.MaxDegrees != 0, s.MaxDegrees > 0 && s.MaxDegrees <= 45, "above 0 and at most 45"},
+	} {
+		mine := slices.Contains(of, p.name)
+		switch {
+		case mine && !p.ok:
+			return fmt.Errorf("sanitize: step %s: %s has to be %s", s.Op, snake(p.name), p.says)
+		case !mine && p.set:
+			return fmt.Errorf("sanitize: step %s takes no %s", s.Op, snake(p.name))
+		}
+	}
+	return nil
+}
+
+func opNames() []string {
+	names := make([]string, 0, len(takes))
+	for op := range takes {
+		names = append(names, string(op))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// snake writes a name of a field as the config file does: max_percent.
+func snake(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if r >= 'A' && r <= 'Z' {
+			if i > 0 {
+				b.WriteByte('_')
+			}
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
