@@ -56,11 +56,14 @@ type ImageLimits struct {
 	MaxSegments      int   // segments or chunks, but for image data chunks of 4 KiB and more
 	MaxMetadataBytes int   // bytes of segments or chunks that are not picture
 	MaxScans         int   // scans of one JPEG
+	MaxFrames        int   // frames of an animation that stays
+	MaxExpansion     int64 // decoded bytes for each byte of the file
 	MaxDecodedBytes  int64 // memory that a profile with pixel steps may need; progressive JPEG and 16 bits cost more
 }
 
 // DefaultImageLimits returns 25 MiB, 40 megapixels, 16,384 pixels a side, 512
-// segments, 16 MiB of metadata, 100 scans and 1 GiB of decoded data.
+// segments, 16 MiB of metadata, 100 scans, 100 frames, 1,000 decoded bytes a byte and
+// 1 GiB of decoded data.
 func DefaultImageLimits() ImageLimits {
 	return ImageLimits{
 		MaxBytes:         25 << 20,
@@ -69,6 +72,8 @@ func DefaultImageLimits() ImageLimits {
 		MaxSegments:      512,
 		MaxMetadataBytes: 16 << 20,
 		MaxScans:         100,
+		MaxFrames:        100,
+		MaxExpansion:     1000,
 		MaxDecodedBytes:  1 << 30,
 	}
 }
@@ -112,7 +117,7 @@ func (o ImageOptions) Validate() error {
 
 func (l ImageLimits) validate() error {
 	for _, v := range []int64{int64(l.MaxBytes), l.MaxPixels, int64(l.MaxSide), int64(l.MaxSegments),
-		int64(l.MaxMetadataBytes), int64(l.MaxScans), l.MaxDecodedBytes} {
+		int64(l.MaxMetadataBytes), int64(l.MaxScans), int64(l.MaxFrames), l.MaxExpansion, l.MaxDecodedBytes} {
 		if v < 0 {
 			return fmt.Errorf("sanitize: an image limit of %d", v)
 		}
@@ -130,6 +135,8 @@ func (l ImageLimits) orDefaults() ImageLimits {
 		MaxSegments:      orDefault(l.MaxSegments, d.MaxSegments),
 		MaxMetadataBytes: orDefault(l.MaxMetadataBytes, d.MaxMetadataBytes),
 		MaxScans:         orDefault(l.MaxScans, d.MaxScans),
+		MaxFrames:        orDefault(l.MaxFrames, d.MaxFrames),
+		MaxExpansion:     orDefault(l.MaxExpansion, d.MaxExpansion),
 		MaxDecodedBytes:  orDefault(l.MaxDecodedBytes, d.MaxDecodedBytes),
 	}
 }
@@ -145,9 +152,19 @@ func orDefault[T comparable](value, fallback T) T {
 // walk returns the options of the walkers.
 func (o ImageOptions) walk() picture.Options {
 	l := o.Limits.orDefaults()
+	animation := picture.RefuseAnimation
+	switch o.Animation {
+	case AnimationFirst:
+		animation = picture.FirstFrame
+	case AnimationKeep:
+		animation = picture.KeepAnimation
+	}
 	return picture.Options{
 		Limits: picture.Limits{MaxPixels: l.MaxPixels, MaxSide: l.MaxSide, MaxSegments: l.MaxSegments,
-			MaxMetadataBytes: l.MaxMetadataBytes, MaxScans: l.MaxScans},
+			MaxMetadataBytes: l.MaxMetadataBytes, MaxScans: l.MaxScans, MaxFrames: l.MaxFrames, MaxExpansion: l.MaxExpansion},
 		DropOrientation: o.Orientation == OrientationDrop,
+		ZeroTransparent: o.ZeroTransparent,
+		ContainerOnly:   o.Verify == VerifyContainer,
+		Animation:       animation,
 	}
 }

@@ -52,13 +52,28 @@ var takes = map[Op][]string{
 	StepRotate:    {"MaxDegrees"},
 }
 
-// Validate reports an unknown Op, and a parameter that is missing, out of range or
+// Parameters lists what the Op takes, by the names that the config file has for them:
+// max_percent. It is nil for an unknown Op.
+func (op Op) Parameters() []string {
+	var names []string
+	for _, name := range takes[op] {
+		names = append(names, snake(name))
+	}
+	return names
+}
+
+// StepFault is one thing that is wrong with a Step. Parameter is as Op.Parameters
+// has it; "" if it is the Op.
+type StepFault struct{ Parameter, Says string }
+
+// Faults lists an unknown Op, and every parameter that is missing, out of range or
 // not the Op's.
-func (s Step) Validate() error {
+func (s Step) Faults() []StepFault {
 	of, ok := takes[s.Op]
 	if !ok {
-		return fmt.Errorf("sanitize: step %q; known are %s", s.Op, strings.Join(opNames(), ", "))
+		return []StepFault{{Says: fmt.Sprintf("step %q; known are %s", s.Op, strings.Join(opNames(), ", "))}}
 	}
+	var faults []StepFault
 	for _, p := range []struct {
 		name string
 		set  bool
@@ -78,10 +93,21 @@ func (s Step) Validate() error {
 		mine := slices.Contains(of, p.name)
 		switch {
 		case mine && !p.ok:
-			return fmt.Errorf("sanitize: step %s: %s has to be %s", s.Op, snake(p.name), p.says)
+			faults = append(faults, StepFault{snake(p.name), "has to be " + p.says})
 		case !mine && p.set:
-			return fmt.Errorf("sanitize: step %s takes no %s", s.Op, snake(p.name))
+			faults = append(faults, StepFault{snake(p.name), "is not a parameter of step " + string(s.Op)})
 		}
+	}
+	return faults
+}
+
+// Validate reports the first of the Faults.
+func (s Step) Validate() error {
+	for _, f := range s.Faults() {
+		if f.Parameter == "" {
+			return fmt.Errorf("sanitize: %s", f.Says)
+		}
+		return fmt.Errorf("sanitize: step %s: %s %s", s.Op, f.Parameter, f.Says)
 	}
 	return nil
 }
