@@ -17,6 +17,7 @@ var layers = []string{
 	"sanitize/internal/...",
 	"sanitize/tensor",
 	"sanitize",
+	"sanitize/redteam",
 	"monitor/internal/...",
 	"monitor/baseline",
 	"monitor/drift",
