@@ -28,6 +28,7 @@ type Deps struct {
 	MLServer string // program
 	KServe   string // Python, with KServe's server
 	OpenAI   string // Python, with KServe's OpenAI endpoints and OpenAI's client
+	LiteLLM  string // program of LiteLLM's proxy
 }
 
 // FindDeps finds the repository above the working directory and what deps.sh
@@ -74,6 +75,7 @@ func findDeps(root, dir string) (Deps, error) {
 		MLServer:   filepath.Join(dir, "mlserver", "bin", "mlserver"),
 		KServe:     filepath.Join(dir, "kserve", "bin", "python"),
 		OpenAI:     filepath.Join(dir, "openai", "bin", "python"),
+		LiteLLM:    filepath.Join(dir, "litellm", "bin", "litellm"),
 	}
 	var err error
 	if deps.EnvoyVersion, err = envoyVersion(); err != nil {

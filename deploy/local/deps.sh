@@ -12,6 +12,7 @@
 #   kserve/    Python with KServe's server
 #   mlserver/  Python with MLServer
 #   openai/    Python with KServe's OpenAI endpoints and the official client
+#   litellm/   Python with LiteLLM's proxy
 #   log/       what apt, pip and go said
 #   stamp/     what each step was made from: a step whose stamp still matches is skipped
 set -euo pipefail
@@ -154,6 +155,7 @@ if [[ ${1-} != demo ]]; then
 	venv kserve requirements-kserve.txt "KServe"
 	venv mlserver requirements-mlserver.txt "MLServer"
 	venv openai requirements-openai.txt "KServe's OpenAI endpoints and the client"
+	venv litellm requirements-litellm.txt "LiteLLM"
 fi
 once modules "$(digest "$root/go.sum")" "Go modules" env -C "$root" go mod download
 printf 'deps: ready in %s\n' "$deps"

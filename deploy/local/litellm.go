@@ -1,0 +1,56 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// liteLLMModels is the configuration of the proxy: a model whose answer is known, so
+// that nothing is asked beyond this machine.
+const liteLLMModels = `model_list:
+  - model_name: mock
+    litellm_params: {model: openai/mock, api_key: none, mock_response: "It is a red sign."}
+`
+
+// StartLiteLLM starts LiteLLM's proxy, which knows parts of the OpenAI API that KServe
+// does not (audio parts, usage in streams), on a free port and waits until it is
+// ready. It serves the model mock, which answers "It is a red sign." logDir receives
+// its log, litellm.log. It keeps no record.
+func StartLiteLLM(ctx context.Context, deps Deps, logDir string) (*OpenAI, error) {
+	logDir, err := filepath.Abs(logDir)
+	if err != nil {
+		return nil, fmt.Errorf("start LiteLLM: %w", err)
+	}
+	config := filepath.Join(logDir, "litellm.yaml")
+	if err := os.WriteFile(config, []byte(liteLLMModels), 0o644); err != nil {
+		return nil, fmt.Errorf("start LiteLLM: %w", err)
+	}
+	o := &OpenAI{}
+	err = withPorts(1, func(ports []int) error {
+		o.Addr = loopback(ports[0])
+		o.URL = "http://" + o.Addr
+		o.Process, err = Start(ctx, Spec{
+			Name: "litellm",
+			Path: deps.LiteLLM,
+			Args: []string{"--config", config, "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--telemetry", "False"},
+			Env: []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + logDir, "PYTHONDONTWRITEBYTECODE=1",
+				"LITELLM_LOCAL_MODEL_COST_MAP=True"},
+			LogDir: logDir,
+		})
+		if err != nil {
+			return err
+		}
+		if err := o.WaitReady(ctx, HTTPReady(o.URL+"/v1/models")); err != nil {
+			o.Stop(ctx)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
