@@ -68,7 +68,7 @@ func Image(ctx context.Context, data []byte, o ImageOptions) (out []byte, report
 	for _, r := range stripped.Removed {
 		report.Remove(r.Where, r.Bytes)
 	}
-	if o.Profile == ProfileStandard || o.Profile == ProfileLight && report.Format == FormatJPEG {
+	if o.changesPixels() {
 		if out, err = renormalise(ctx, stripped, report.Format, o); err != nil {
 			return nil, report, imageRefusal(err)
 		}
@@ -106,14 +106,14 @@ func stripImage(ctx context.Context, data []byte, format string, o ImageOptions)
 	if format == FormatJPEG {
 		return jpeg.Strip(ctx, data, o.walk())
 	}
-	return png.Strip(ctx, data, o.walk(), o.Profile == ProfileLight)
+	return png.Strip(ctx, data, o.walk(), false)
 }
 
 func imageAction(in, out []byte, profile string) Action {
 	switch {
 	case bytes.Equal(in, out):
 		return Unchanged
-	case profile == ProfileLight || profile == ProfileStandard:
+	case profile != "" && profile != ProfileStrip:
 		return Renormalised
 	}
 	return Stripped

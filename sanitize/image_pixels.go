@@ -1,213 +1,140 @@
 package sanitize
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"image"
-	stdjpeg "image/jpeg"
-	stdpng "image/png"
 	"io"
 
-	"weir/sanitize/internal/jpeg"
 	"weir/sanitize/internal/picture"
 	"weir/sanitize/internal/pixel"
-	"weir/sanitize/internal/png"
 )
 
-// JPEG quality of the profiles that encode anew: the estimated one of the source,
-// within these.
-const (
-	minQuality = 92
-	maxQuality = 97
-)
+// codec decodes the pictures of one format, and encodes them in it again.
+type codec struct {
+	// decode reads a file that a walker wrote, so that decoders which are not Weir's
+	// see nothing else. An orientation is left to the caller.
+	decode func(ctx context.Context, s *picture.Stripped) (image.Image, error)
 
-// cropLabel separates these draws from other uses of the key.
-const cropLabel = "weir image crop 1"
+	// encode writes the file of a picture with the orientation of s, which is the
+	// stripped source. The picture is what decode returned, or what the steps made of
+	// it: an *image.YCbCr, *image.Gray or *image.Gray16 of the same kind and
+	// subsampling, else an *image.NRGBA, or with 16 bits an *image.NRGBA64, of origin 0.
+	// The file is one that the walker leaves as it is.
+	encode func(ctx context.Context, img image.Image, s *picture.Stripped, o ImageOptions) ([]byte, error)
 
-// renormalise decodes a stripped file, so that the decoders of the standard library
-// see only bytes that a walker wrote, and encodes it anew.
+	// light encodes the file anew where the samples stay; nil: by decode and encode.
+	light func(ctx context.Context, s *picture.Stripped, o ImageOptions) ([]byte, error)
+
+	// decodedBytes is what decode and encode allocate at most, in bytes.
+	decodedBytes func(s *picture.Stripped) int64
+}
+
+// codecs are those of the formats that Image reads.
+var codecs = map[string]codec{
+	FormatJPEG: {decode: decodeJPEG, encode: encodeJPEG, decodedBytes: jpegBytes},
+	FormatPNG:  {decode: decodePNG, encode: encodePNG, light: lightPNG, decodedBytes: pngBytes},
+}
+
+// renormalise decodes a stripped file, changes its pixels as the profile says and
+// encodes it anew.
 func renormalise(ctx context.Context, s *picture.Stripped, format string, o ImageOptions) ([]byte, error) {
-	need, limit := decodedBytes(s.Info, o.Profile), o.Limits.orDefaults().MaxDecodedBytes
-	if need > limit {
-		return nil, picture.Over(picture.TooManyPixels, "decoded bytes", need, limit,
-			"%d × %d pixels need %d bytes; the limit is %d", s.Info.Width, s.Info.Height, need, limit)
+	c := codecs[format]
+	steps := o.steps(s.Info)
+	if len(steps) == 0 && c.light != nil {
+		return c.light(ctx, s, o)
 	}
-	release, err := o.Memory.take(ctx, need)
+	release, err := o.reserve(ctx, s, c.decodedBytes(s), len(steps) > 0)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if format == FormatJPEG {
-		return renormaliseJPEG(ctx, s, o)
+	img, err := c.decode(ctx, s)
+	if err != nil {
+		return nil, err
 	}
-	return renormalisePNG(ctx, s, o)
+	if img, err = applySteps(ctx, img, steps, o); err != nil {
+		return nil, err
+	}
+	if err := picture.Checkpoint(ctx); err != nil {
+		return nil, err
+	}
+	return c.encode(ctx, img, s, o)
 }
 
-// decodedBytes is the memory that the pixel steps need at their peak: the decoded
-// samples, the coefficients of a progressive JPEG (4 bytes a sample), and for
-// standard the NRGBA copy and the two images of a resize. With 16 bits, these are the
-// source, the copy for the digest, the result, and an intermediate image of 32 bytes.
-func decodedBytes(info picture.Info, profile string) int64 {
-	perPixel := int64(info.Channels)
-	if info.Progressive {
-		perPixel += 4 * int64(info.Channels)
+// changesPixels reports whether the profile encodes the picture anew.
+func (o ImageOptions) changesPixels() bool { return o.Profile != "" && o.Profile != ProfileStrip }
+
+// steps are those of the profile for a picture of that size.
+func (o ImageOptions) steps(info picture.Info) []Step {
+	if o.Profile == ProfileCustom {
+		return o.Steps
 	}
-	if profile == ProfileStandard {
-		perPixel += 3 * 4
-		if info.Depth == 16 {
-			perPixel = 8 + 4 + 8 + 32
-		}
+	return ProfileSteps(o.Profile, min(info.Width, info.Height))
+}
+
+// reserve holds the memory that the decoder, the encoder and the steps need against
+// the limit, and takes it until release is called.
+func (o ImageOptions) reserve(ctx context.Context, s *picture.Stripped, need int64, steps bool) (release func(), err error) {
+	if steps {
+		need += stepBytes(s.Info)
+	}
+	if limit := o.Limits.orDefaults().MaxDecodedBytes; need > limit {
+		return nil, picture.Over(picture.TooManyPixels, "decoded bytes", need, limit,
+			"%d × %d pixels need %d bytes; the limit is %d", s.Info.Width, s.Info.Height, need, limit)
+	}
+	return o.Memory.take(ctx, need)
+}
+
+// stepBytes is the memory of the steps: the NRGBA copy and the two images of a
+// resize; with 16 bits, the copy for the digest, the result, and an intermediate
+// image of 32 bytes a pixel.
+func stepBytes(info picture.Info) int64 {
+	perPixel := int64(3 * 4)
+	if info.Depth == 16 {
+		perPixel = 4 + 8 + 32
 	}
 	return perPixel * int64(info.Width) * int64(info.Height)
 }
 
-func renormaliseJPEG(ctx context.Context, s *picture.Stripped, o ImageOptions) ([]byte, error) {
-	if s.Info.Channels == 4 {
-		return nil, picture.Errorf(picture.Unsupported, "four components cannot be encoded anew; use the profile strip")
-	}
-	img, err := stdjpeg.Decode(&deadlineReader{ctx, bytes.NewReader(s.Data)})
-	if err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
-	}
-	if err := picture.Checkpoint(ctx); err != nil {
-		return nil, err
-	}
-	if o.Profile == ProfileStandard {
-		if img, err = standard(img, s.Info, o); err != nil {
-			return nil, err
-		}
-	}
-	var encoded bytes.Buffer
-	quality := min(max(s.Info.Quality, minQuality), maxQuality)
-	if err := stdjpeg.Encode(&deadlineWriter{ctx, &encoded}, img, &stdjpeg.Options{Quality: quality}); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	canonical, err := jpeg.Strip(ctx, encoded.Bytes(), o.walk())
-	if err != nil {
-		return nil, err
-	}
-	return jpeg.WithOrientation(canonical.Data, s.Orientation), nil
-}
+// cropLabel separates these draws from other uses of the key.
+const cropLabel = "weir image crop 1"
 
-// standard crops and resizes a decoded JPEG that is large enough. The result is what
-// the encoder takes fastest: grey, or RGBA.
-func standard(img image.Image, info picture.Info, o ImageOptions) (image.Image, error) {
-	flat, err := pixel.NRGBA(img)
-	if err != nil {
-		return nil, err
-	}
-	m, ok := drawMargins(flat, o)
-	if !ok {
-		return img, nil
-	}
-	if flat, err = pixel.CropResize(flat, m); err != nil {
-		return nil, err
-	}
-	if info.Channels == 1 {
-		grey := image.NewGray(flat.Rect)
-		for i := range grey.Pix {
-			grey.Pix[i] = flat.Pix[4*i]
-		}
-		return grey, nil
-	}
-	return &image.RGBA{Pix: flat.Pix, Stride: flat.Stride, Rect: flat.Rect}, nil
-}
-
-func renormalisePNG(ctx context.Context, s *picture.Stripped, o ImageOptions) ([]byte, error) {
-	img, err := stdpng.Decode(&deadlineReader{ctx, bytes.NewReader(s.Data)})
-	if err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
-	}
-	flat, err := pixel.NRGBA(img)
-	if err != nil {
-		return nil, err
-	}
-	m, ok := drawMargins(flat, o)
-	if !ok {
-		again, err := png.Strip(ctx, s.Data, o.walk(), true)
+// applySteps changes the pixels of a decoded picture.
+func applySteps(ctx context.Context, img image.Image, steps []Step, o ImageOptions) (image.Image, error) {
+	for _, s := range steps {
+		flat, err := pixel.NRGBA(img)
 		if err != nil {
 			return nil, err
 		}
-		return again.Data, nil
-	}
-	if err := picture.Checkpoint(ctx); err != nil {
-		return nil, err
-	}
-	pix, size := []byte(nil), 1 // of all samples as R, G, B, A; bytes of one
-	if s.Info.Depth == 16 {
-		deep, err := pixel.CropResize16(img, m)
-		if err != nil {
+		if img, err = crop(img, flat, drawMargins(flat, s, o)); err != nil {
 			return nil, err
 		}
-		pix, size = deep.Pix, 2
-	} else {
-		if flat, err = pixel.CropResize(flat, m); err != nil {
-			return nil, err
-		}
-		pix = flat.Pix
 	}
-	h := png.Header{Width: s.Info.Width, Height: s.Info.Height, Depth: 8 * size, ColourType: trueColour(s.Info)}
-	return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) {
-		copySamples(row, pix[y*4*size*h.Width:], h.ColourType, size)
-	})
+	return img, nil
 }
 
-// trueColour is the colour type of a resized picture: that of the source, but with
-// samples of their own in place of a palette or a transparent colour.
-func trueColour(info picture.Info) uint8 {
-	grey := info.Channels <= 2 && !info.Palette
-	switch {
-	case grey && info.Alpha:
-		return png.GreyAlpha
-	case grey:
-		return png.Grey
-	case info.Alpha:
-		return png.RGBAlpha
+func crop(img image.Image, flat *image.NRGBA, m pixel.Margins) (image.Image, error) {
+	switch img.(type) {
+	case *image.NRGBA64, *image.RGBA64, *image.Gray16:
+		return pixel.CropResize16(img, m)
 	}
-	return png.RGB
+	return pixel.CropResize(flat, m)
 }
 
-// copySamples writes a row of pixels of four samples as one of the colour type.
-// Samples are size bytes.
-func copySamples(row, pix []byte, colourType uint8, size int) {
-	for len(row) > 0 {
-		n := 0
-		switch colourType {
-		case png.Grey:
-			n = copy(row[:size], pix)
-		case png.GreyAlpha:
-			n = copy(row[:size], pix) + copy(row[size:2*size], pix[3*size:])
-		case png.RGB:
-			n = copy(row[:3*size], pix)
-		default:
-			n = copy(row[:4*size], pix)
-		}
-		row, pix = row[n:], pix[4*size:]
-	}
-}
-
-// drawMargins draws the four margins of the standard profile, or returns false for
-// a picture that is too small. The table is in the documentation of Image.
-func drawMargins(img *image.NRGBA, o ImageOptions) (pixel.Margins, bool) {
+// drawMargins draws the four margins of a crop.
+func drawMargins(img *image.NRGBA, s Step, o ImageOptions) pixel.Margins {
 	size := img.Rect.Size()
-	low, high := 30, 80 // per thousand
-	switch short := min(size.X, size.Y); {
-	case short < 48:
-		return pixel.Margins{}, false
-	case short < 96:
-		low, high = 10, 25
-	}
 	digest := pixel.Digest(img)
 	d := o.Key.draw([]byte(cropLabel), []byte(o.Model), []byte(o.Input), digest[:])
 	margin := func(i, side int) int {
+		low, high := int(10*s.MinPercent), int(10*s.MaxPercent)
 		least := (side*low + 999) / 1000
 		span := max(side*high/1000-least, 0) + 1
 		return least + int(binary.BigEndian.Uint32(d[4*i:])%uint32(span))
 	}
 	return pixel.Margins{Left: margin(0, size.X), Top: margin(1, size.Y),
-		Right: margin(2, size.X), Bottom: margin(3, size.Y)}, true
+		Right: margin(2, size.X), Bottom: margin(3, size.Y)}
 }
 
 // deadlineReader fails once its context has ended, and with it the decoder.

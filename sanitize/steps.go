@@ -135,3 +135,37 @@ func snake(name string) string {
 	}
 	return b.String()
 }
+
+// profileTable says what the profiles do to a picture whose shorter side has at
+// least MinSide pixels; it goes from large to small. Below the last row, standard and
+// strong do what light does: of so few pixels every step takes too much.
+var profileTable = []struct {
+	MinSide                int     // pixels of the shorter side
+	MinPercent, MaxPercent float64 // crop of standard and strong, of each side
+	Factor                 float64 // shrink of strong
+	Median                 int     // of strong
+}{
+	{96, 3, 8, 0.9, 3},
+	{48, 1, 2.5, 0.95, 3},
+}
+
+// ProfileSteps returns what the image profile does to the pixels of a picture whose
+// shorter side has that many pixels: nothing for strip, light and custom (which does
+// its own steps), a crop for standard, and a crop, a shrink and a median for strong,
+// of strengths that go by the size.
+func ProfileSteps(profile string, shortSide int) []Step {
+	if profile != ProfileStandard && profile != ProfileStrong {
+		return nil
+	}
+	for _, row := range profileTable {
+		if shortSide < row.MinSide {
+			continue
+		}
+		steps := []Step{{Op: StepCrop, MinPercent: row.MinPercent, MaxPercent: row.MaxPercent}}
+		if profile == ProfileStrong {
+			steps = append(steps, Step{Op: StepShrink, Factor: row.Factor}, Step{Op: StepMedian, Size: row.Median})
+		}
+		return steps
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package sanitize
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	stdpng "image/png"
+
+	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/pixel"
+	"weir/sanitize/internal/png"
+)
+
+func pngBytes(s *picture.Stripped) int64 {
+	return int64(s.Info.Channels) * int64(s.Info.Width) * int64(s.Info.Height)
+}
+
+// lightPNG filters and compresses the rows anew; the samples stay, and the palette.
+func lightPNG(ctx context.Context, s *picture.Stripped, o ImageOptions) ([]byte, error) {
+	again, err := png.Strip(ctx, s.Data, o.walk(), true)
+	if err != nil {
+		return nil, err
+	}
+	return again.Data, nil
+}
+
+func decodePNG(ctx context.Context, s *picture.Stripped) (image.Image, error) {
+	img, err := stdpng.Decode(&deadlineReader{ctx, bytes.NewReader(s.Data)})
+	if err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	return img, nil
+}
+
+func encodePNG(ctx context.Context, img image.Image, s *picture.Stripped, o ImageOptions) ([]byte, error) {
+	pix, size := []byte(nil), 1 // of all samples as R, G, B, A; bytes of one
+	if deep, ok := img.(*image.NRGBA64); ok {
+		pix, size = deep.Pix, 2
+	} else {
+		flat, err := pixel.NRGBA(img)
+		if err != nil {
+			return nil, err
+		}
+		pix = flat.Pix
+	}
+	bounds := img.Bounds().Size()
+	h := png.Header{Width: bounds.X, Height: bounds.Y, Depth: 8 * size, ColourType: trueColour(s.Info)}
+	return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) {
+		copySamples(row, pix[y*4*size*h.Width:], h.ColourType, size)
+	})
+}
+
+// trueColour is the colour type of a resized picture: that of the source, but with
+// samples of their own in place of a palette or a transparent colour.
+func trueColour(info picture.Info) uint8 {
+	grey := info.Channels <= 2 && !info.Palette
+	switch {
+	case grey && info.Alpha:
+		return png.GreyAlpha
+	case grey:
+		return png.Grey
+	case info.Alpha:
+		return png.RGBAlpha
+	}
+	return png.RGB
+}
+
+// copySamples writes a row of pixels of four samples as one of the colour type.
+// Samples are size bytes.
+func copySamples(row, pix []byte, colourType uint8, size int) {
+	for len(row) > 0 {
+		n := 0
+		switch colourType {
+		case png.Grey:
+			n = copy(row[:size], pix)
+		case png.GreyAlpha:
+			n = copy(row[:size], pix) + copy(row[size:2*size], pix[3*size:])
+		case png.RGB:
+			n = copy(row[:3*size], pix)
+		default:
+			n = copy(row[:4*size], pix)
+		}
+		row, pix = row[n:], pix[4*size:]
+	}
+}
