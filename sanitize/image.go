@@ -7,9 +7,7 @@ import (
 	"runtime/debug"
 	"slices"
 
-	"weir/sanitize/internal/jpeg"
 	"weir/sanitize/internal/picture"
-	"weir/sanitize/internal/png"
 )
 
 // Image sanitises the file of a JPEG or PNG image. The format is found by content.
@@ -60,7 +58,10 @@ func Image(ctx context.Context, data []byte, o ImageOptions) (out []byte, report
 	if err := admitImage(data, report.Format, o); err != nil {
 		return nil, report, err
 	}
-	stripped, err := stripImage(ctx, data, report.Format, o)
+	if err := picture.Checkpoint(ctx); err != nil {
+		return nil, report, imageRefusal(err)
+	}
+	stripped, err := codecs[report.Format].strip(ctx, data, o.walk())
 	if err != nil {
 		return nil, report, imageRefusal(err)
 	}
@@ -93,20 +94,12 @@ func admitImage(data []byte, format string, o ImageOptions) error {
 	switch {
 	case format == "":
 		return refuse(ImageFormatUnknown, "%d bytes that begin like no known image format", len(data))
+	case format == "avif" || format == "heic":
+		return refuse(ImageFormatNotAllowed, "%s, which Weir does not read; convert it to JPEG or PNG", format)
 	case !slices.Contains(allowed, format):
 		return refuse(ImageFormatNotAllowed, "%s; allowed are %v", format, allowed)
 	}
 	return nil
-}
-
-func stripImage(ctx context.Context, data []byte, format string, o ImageOptions) (*picture.Stripped, error) {
-	if err := picture.Checkpoint(ctx); err != nil {
-		return nil, err
-	}
-	if format == FormatJPEG {
-		return jpeg.Strip(ctx, data, o.walk())
-	}
-	return png.Strip(ctx, data, o.walk(), false)
 }
 
 func imageAction(in, out []byte, profile string) Action {

@@ -2,6 +2,7 @@ package sanitize
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -102,18 +103,33 @@ func (o ImageOptions) Validate() error {
 		return fmt.Errorf("sanitize: image profile %q; known are %s", o.Profile, strings.Join(profiles[1:], ", "))
 	case o.Profile == ProfileStandard && o.Key == nil:
 		return fmt.Errorf("sanitize: image profile %q needs a key", o.Profile)
-	case !slices.Contains([]string{"", OrientationKeep, OrientationDrop}, o.Orientation):
-		return fmt.Errorf("sanitize: orientation %q; known are keep, drop", o.Orientation)
+	case o.Animation == AnimationKeep && o.changesPixels():
+		return fmt.Errorf("sanitize: image profile %q writes one frame; animation %q needs the profile %s", o.Profile, o.Animation, ProfileStrip)
 	case o.Formats != nil && len(o.Formats) == 0:
-		return fmt.Errorf("sanitize: an empty list of image formats; leave it out to allow all")
+		return fmt.Errorf("sanitize: an empty list of image formats; leave it out to allow jpeg and png")
 	}
 	for _, f := range o.Formats {
-		if f != FormatJPEG && f != FormatPNG {
-			return fmt.Errorf("sanitize: image format %q; known are jpeg, png", f)
+		if _, ok := codecs[f]; !ok {
+			return fmt.Errorf("sanitize: image format %q; known are %s", f, strings.Join(ImageFormats(), ", "))
+		}
+	}
+	for _, choice := range []struct {
+		of, value string
+		among     []string
+	}{
+		{"orientation", o.Orientation, []string{OrientationKeep, OrientationDrop}},
+		{"verify", o.Verify, []string{VerifyDecode, VerifyContainer}},
+		{"animation", o.Animation, []string{AnimationRefuse, AnimationFirst, AnimationKeep}},
+	} {
+		if choice.value != "" && !slices.Contains(choice.among, choice.value) {
+			return fmt.Errorf("sanitize: %s %q; known are %s", choice.of, choice.value, strings.Join(choice.among, ", "))
 		}
 	}
 	return o.Limits.validate()
 }
+
+// ImageFormats lists the formats that Image reads, in alphabetical order.
+func ImageFormats() []string { return slices.Sorted(maps.Keys(codecs)) }
 
 func (l ImageLimits) validate() error {
 	for _, v := range []int64{int64(l.MaxBytes), l.MaxPixels, int64(l.MaxSide), int64(l.MaxSegments),

@@ -6,12 +6,17 @@ import (
 	"image"
 	"io"
 
+	"weir/sanitize/internal/jpeg"
 	"weir/sanitize/internal/picture"
 	"weir/sanitize/internal/pixel"
 )
 
-// codec decodes the pictures of one format, and encodes them in it again.
+// codec reads the files of one format, decodes their pictures, and encodes them in
+// it again.
 type codec struct {
+	// strip is the walker.
+	strip func(ctx context.Context, data []byte, o picture.Options) (*picture.Stripped, error)
+
 	// decode reads a file that a walker wrote, so that decoders which are not Weir's
 	// see nothing else. An orientation is left to the caller.
 	decode func(ctx context.Context, s *picture.Stripped) (image.Image, error)
@@ -32,8 +37,8 @@ type codec struct {
 
 // codecs are those of the formats that Image reads.
 var codecs = map[string]codec{
-	FormatJPEG: {decode: decodeJPEG, encode: encodeJPEG, decodedBytes: jpegBytes},
-	FormatPNG:  {decode: decodePNG, encode: encodePNG, light: lightPNG, decodedBytes: pngBytes},
+	FormatJPEG: {strip: jpeg.Strip, decode: decodeJPEG, encode: encodeJPEG, decodedBytes: jpegBytes},
+	FormatPNG:  {strip: stripPNG, decode: decodePNG, encode: encodePNG, light: lightPNG, decodedBytes: pngBytes},
 }
 
 // renormalise decodes a stripped file, changes its pixels as the profile says and

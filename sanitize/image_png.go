@@ -25,6 +25,10 @@ func lightPNG(ctx context.Context, s *picture.Stripped, o ImageOptions) ([]byte,
 	return again.Data, nil
 }
 
+func stripPNG(ctx context.Context, data []byte, o picture.Options) (*picture.Stripped, error) {
+	return png.Strip(ctx, data, o, false)
+}
+
 func decodePNG(ctx context.Context, s *picture.Stripped) (image.Image, error) {
 	img, err := stdpng.Decode(&deadlineReader{ctx, bytes.NewReader(s.Data)})
 	if err != nil {
