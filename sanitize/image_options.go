@@ -97,10 +97,9 @@ type ImageOptions struct {
 
 // Validate reports the first option that is not valid.
 func (o ImageOptions) Validate() error {
-	profiles := []string{"", ProfileStrip, ProfileLight, ProfileStandard}
 	switch {
-	case !slices.Contains(profiles, o.Profile):
-		return fmt.Errorf("sanitize: image profile %q; known are %s", o.Profile, strings.Join(profiles[1:], ", "))
+	case o.Profile != "" && !slices.Contains(ImageProfiles(), o.Profile):
+		return fmt.Errorf("sanitize: image profile %q; known are %s", o.Profile, strings.Join(ImageProfiles(), ", "))
 	case o.Profile == ProfileStandard && o.Key == nil:
 		return fmt.Errorf("sanitize: image profile %q needs a key", o.Profile)
 	case o.Animation == AnimationKeep && o.changesPixels():
@@ -127,6 +126,10 @@ func (o ImageOptions) Validate() error {
 	}
 	return o.Limits.validate()
 }
+
+// ImageProfiles lists the profiles that need no list of steps, from the weakest to
+// the strongest.
+func ImageProfiles() []string { return []string{ProfileStrip, ProfileLight, ProfileStandard} }
 
 // ImageFormats lists the formats that Image reads, in alphabetical order.
 func ImageFormats() []string { return slices.Sorted(maps.Keys(codecs)) }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -34,11 +36,12 @@ Exit code 0: all written; 1: at least one rejected; 2: an I/O error; 3: no files
 		},
 	}
 	kind := choiceFlag(c, "kind", "kind of the files, auto: told by content", "auto", "image", "text", "audio")
-	profile := textFlag(c, "profile", "`NAME` of the profile, for the kinds that have it: strip (default), light, standard (image); balanced (default), strict (text)")
+	profile := textFlag(c, "profile", "`NAME` of the profile, for the kinds that have it: strip (default), light, standard, strong (image); balanced (default), strict (text)")
 	out := requiredFlag(c, "out", "`DIR` for the results")
 	keyFile := textFlag(c, "key-file", "`FILE` with the key of keyed profiles, at least 32 bytes (default: a random key)")
+	image := imageFlags(c)
 	c.RunE = func(c *cobra.Command, paths []string) error {
-		s, err := newSanitizer(*kind, *profile, *out, *keyFile)
+		s, err := newSanitizer(*kind, *profile, *out, *keyFile, image())
 		if err != nil {
 			return err
 		}
@@ -59,6 +62,22 @@ Exit code 0: all written; 1: at least one rejected; 2: an I/O error; 3: no files
 	return c
 }
 
+// imageFlags adds the options of images but the profile and the key. The function
+// that it returns reads them.
+func imageFlags(c *cobra.Command) func() sanitize.ImageOptions {
+	all := sanitize.ImageFormats()
+	formats := c.Flags().StringSlice("formats", all, "image formats that are let through")
+	orientation := choiceFlag(c, "orientation", "what becomes of an orientation that is not upright; apply: the picture is turned", sanitize.OrientationKeep, sanitize.OrientationApply, sanitize.OrientationDrop)
+	verify := choiceFlag(c, "verify", "how far an image is read; container: its data is copied unseen", sanitize.VerifyDecode, sanitize.VerifyContainer)
+	animation := choiceFlag(c, "animation", "what becomes of an image with several frames", sanitize.AnimationRefuse, sanitize.AnimationFirst, sanitize.AnimationKeep)
+	zero := c.Flags().Bool("zero-transparent", false, "set the colour of fully transparent pixels to 0")
+	pixels := c.Flags().Int64("max-pixels", sanitize.DefaultImageLimits().MaxPixels, "`PIXELS` that an image may have, over all frames")
+	return func() sanitize.ImageOptions {
+		return sanitize.ImageOptions{Formats: *formats, Orientation: *orientation, Verify: *verify, Animation: *animation,
+			ZeroTransparent: *zero, Limits: sanitize.ImageLimits{MaxPixels: *pixels}}
+	}
+}
+
 // sanitizer is one run of the command.
 type sanitizer struct {
 	kind, out string
@@ -68,15 +87,24 @@ type sanitizer struct {
 
 // newSanitizer makes the options of both verbs. A profile counts for the kinds
 // that have it; the others keep their default.
-func newSanitizer(kind, profile, out, keyFile string) (*sanitizer, error) {
+func newSanitizer(kind, profile, out, keyFile string, image sanitize.ImageOptions) (*sanitizer, error) {
 	key, err := readKey(keyFile)
 	if err != nil {
 		return nil, err
 	}
-	s := &sanitizer{kind: kind, out: out, image: sanitize.ImageOptions{Key: key, Profile: profile}, text: sanitize.TextOptions{Profile: profile}}
+	image.Key = key
+	if err := image.Validate(); err != nil {
+		return nil, fail(exitUsage, "%w", err)
+	}
+	s := &sanitizer{kind: kind, out: out, image: image, text: sanitize.TextOptions{Profile: profile}}
+	s.image.Profile = profile
 	notImage, notText := s.image.Validate(), s.text.Validate()
-	if notImage != nil && notText != nil {
-		return nil, fail(exitUsage, "--profile: no kind has a profile %q; there are strip, light, standard, balanced and strict", profile)
+	known := slices.Contains(sanitize.ImageProfiles(), profile)
+	switch {
+	case known && notImage != nil:
+		return nil, fail(exitUsage, "%w", notImage)
+	case notImage != nil && notText != nil:
+		return nil, fail(exitUsage, "--profile: no kind has a profile %q; there are %s, balanced and strict", profile, strings.Join(sanitize.ImageProfiles(), ", "))
 	}
 	if notImage != nil {
 		s.image.Profile = ""
