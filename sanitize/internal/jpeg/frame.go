@@ -58,7 +58,8 @@ func (s *stripper) startOfFrame(marker byte, p []byte) error {
 	}
 	f.layOut()
 	s.frame = f
-	return nil
+	decoded := int64(f.width) * int64(f.height) * int64(len(f.components))
+	return s.opts.Limits.CheckExpansion(decoded, int64(len(s.data)))
 }
 
 func (f *frame) addComponent(id byte, h, v int, quant byte) error {

@@ -16,7 +16,10 @@
 // What a walk without re-encoding leaves: choices of the encoder (unused symbols
 // of a used Huffman table, low bits of coefficients, the split into scans and
 // restart intervals), blocks beyond the right and lower edge of the picture, and
-// the pixel density in APP0.
+// the pixel density in APP0. With ContainerOnly the entropy-coded data is copied up
+// to the next marker without a walk, which leaves also: scans that end too early or
+// hold invalid codes, bytes behind the last block of a scan or of a restart
+// interval, and pad bits. Missing markers are found all the same.
 //
 // Besides the output, a walk needs memory for progressive files only: 8 bytes for
 // each block of 64 samples.

@@ -228,7 +228,7 @@ func TestWithOrientation(t *testing.T) {
 
 // FuzzJPEG holds for every file: no panic; what passes is stable under a second
 // walk, and the standard library decodes from it what it decodes from the source,
-// where it decodes the source at all.
+// where it decodes the source at all. A walk over the container alone is as stable.
 func FuzzJPEG(f *testing.F) {
 	for _, data := range sources(f) {
 		if len(data) < 4096 {
@@ -236,6 +236,12 @@ func FuzzJPEG(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if s, err := stripContainer(data); err == nil {
+			again, err := stripContainer(s.Data)
+			if err != nil || !bytes.Equal(s.Data, again.Data) || len(again.Removed) > 0 {
+				t.Fatalf("a second walk over the container: %v %v", err, again)
+			}
+		}
 		s, err := strip(data)
 		if err != nil {
 			if fault := (*picture.Error)(nil); !errors.As(err, &fault) {

@@ -59,7 +59,39 @@ func (s *stripper) scan(p []byte) error {
 	payload := append([]byte{byte(n)}, selectors...)
 	s.write(mSOS, append(payload, byte(sc.first), byte(sc.last), sc.high<<4|sc.low)...)
 	s.afterScan = true
+	if s.opts.ContainerOnly {
+		return s.copyScan()
+	}
 	return s.entropyCoded(sc)
+}
+
+// copyScan copies the entropy-coded data up to the next marker that is no RSTn of
+// its number, without the fill bytes before markers.
+func (s *stripper) copyScan() error {
+	for index := 0; ; index++ {
+		marker, at := scanMarker(s.data, s.pos)
+		if at < 0 {
+			return picture.Errorf(picture.Truncated, "no EOI marker")
+		}
+		end := at
+		for end > s.pos && s.data[end-1] == 0xFF {
+			end--
+		}
+		if end == s.pos {
+			return picture.Errorf(picture.Truncated, "scan ends before its last block")
+		}
+		s.out = append(s.out, s.data[s.pos:end]...)
+		s.result.Remove("bytes after scan data", at-end)
+		s.pos = at
+		if marker < mRST0 || marker > mRST7 {
+			return nil
+		}
+		if s.restart == 0 || marker != mRST0+byte(index&7) {
+			return picture.Errorf(picture.Malformed, "RST%d out of order", marker-mRST0)
+		}
+		s.out = append(s.out, 0xFF, marker)
+		s.pos += 2
+	}
 }
 
 // selectComponents resolves the pairs of component and tables, checks that the
@@ -152,9 +184,6 @@ func (sc *scan) admit(c *component) error {
 		}
 		c.low[k] = int8(sc.low)
 	}
-	if sc.first > 0 && c.nonzero == nil {
-		c.nonzero = make([]uint64, c.columns*c.rows)
-	}
 	return nil
 }
 
@@ -168,6 +197,11 @@ func (s *stripper) entropyCoded(sc *scan) error {
 	interval := mcus
 	if s.restart > 0 {
 		interval = s.restart
+	}
+	for _, c := range sc.components {
+		if sc.first > 0 && c.nonzero == nil {
+			c.nonzero = make([]uint64, c.columns*c.rows)
+		}
 	}
 	b := bitReader{data: s.data}
 	for first, index := 0, 0; ; index++ {

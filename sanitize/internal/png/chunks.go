@@ -44,12 +44,19 @@ func (h Header) channels() int {
 // rowBytes is the length of a row of so many pixels.
 func (h Header) rowBytes(width int) int { return (width*h.channels()*h.Depth + 7) / 8 }
 
+// hasAlpha tells whether alpha is a channel.
+func (h Header) hasAlpha() bool { return h.ColourType == GreyAlpha || h.ColourType == RGBAlpha }
+
 // pixelBytes is the distance that filters look back (§9.2).
 func (h Header) pixelBytes() int { return max(1, h.channels()*h.Depth/8) }
 
 func (s *stripper) info() picture.Info {
 	h := s.header
-	return picture.Info{Width: h.Width, Height: h.Height, Channels: h.channels(), Depth: h.Depth,
+	frames := 0
+	if s.animation.declared {
+		frames = len(s.planes)
+	}
+	return picture.Info{Width: h.Width, Height: h.Height, Frames: frames, Channels: h.channels(), Depth: h.Depth,
 		Palette: h.ColourType == Palette, Alpha: s.alpha != nil || h.ColourType&GreyAlpha != 0}
 }
 
@@ -157,13 +164,10 @@ func (s *stripper) validSignificantBits(p []byte) bool {
 }
 
 // blankUnused blanks the palette entries that no pixel names, in copies.
-func (s *stripper) blankUnused(found rowsFound) {
-	if s.header.ColourType != Palette {
-		return
-	}
+func (s *stripper) blankUnused(used *[256]bool) {
 	palette, alpha := slices.Clone(s.palette), slices.Clone(s.alpha)
 	for i := range len(palette) / 3 {
-		if found.used[i] {
+		if used[i] {
 			continue
 		}
 		clear(palette[3*i : 3*i+3])
@@ -174,6 +178,21 @@ func (s *stripper) blankUnused(found rowsFound) {
 	s.result.Remove("PLTE unused entries", differing(s.palette, palette))
 	s.result.Remove("tRNS unused entries", differing(s.alpha, alpha))
 	s.palette, s.alpha = palette, alpha
+}
+
+// blankHidden blanks the palette entries of alpha 0, in a copy, if that is asked for.
+func (s *stripper) blankHidden() {
+	if s.header.ColourType != Palette || !s.opts.ZeroTransparent {
+		return
+	}
+	palette := slices.Clone(s.palette)
+	for i, a := range s.alpha {
+		if a == 0 {
+			clear(palette[3*i : 3*i+3])
+		}
+	}
+	s.result.Remove(hiddenColour, differing(s.palette, palette))
+	s.palette = palette
 }
 
 func differing(a, b []byte) int {

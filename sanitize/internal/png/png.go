@@ -12,13 +12,30 @@
 // these goes, iCCP, pHYs, mDCV and cLLI too: no decoder's samples depend on them,
 // and they have room for text.
 //
-// Refused: unknown critical chunks, animation (APNG), a zlib stream that holds more
-// or less than the rows, palette indices without an entry.
+// Refused: unknown critical chunks, a zlib stream that holds more or less than the
+// rows, palette indices without an entry.
 //
-// The zlib stream is copied, unless pad bits behind the last pixel of a row are set:
-// then the rows are compressed anew. What copying leaves: colour under alpha 0 and
-// choices of the encoder (filters, block splits, window size). Besides the output, a
-// walk needs memory for two rows and the inflater's window.
+// An animation (APNG) is refused by default. With FirstFrame its chunks go and the
+// still picture in IDAT stays. With KeepAnimation acTL, fcTL and fdAT are written
+// anew: sequence numbers without a gap, as many frames as acTL says, each inside
+// the canvas and inflating to exactly its rows, delays in lowest terms. The still
+// picture must be the first frame; else readers of stills and of animations would
+// be shown different things, and the file is refused.
+//
+// A zlib stream is copied, unless pad bits behind the last pixel of a row are set,
+// or colour under alpha 0 and it has to go (ZeroTransparent): then its rows are
+// compressed anew. ZeroTransparent also blanks the palette entries of alpha 0. A
+// tRNS colour key hides nothing, since its colour is one for the whole picture.
+//
+// What copying leaves: colour under alpha 0 without ZeroTransparent, and choices of
+// the encoder (filters, block splits, codes without use, padding between blocks).
+// With ContainerOnly the image data is not inflated, which leaves also: rows that
+// are missing or too many, bytes after the zlib stream, a wrong checksum in it, pad
+// bits, palette entries that no pixel uses, indices without an entry. The palette's
+// entries of alpha 0 are blanked all the same, and where alpha is a channel
+// ZeroTransparent wins over ContainerOnly.
+//
+// Besides the output, a walk needs memory for a few rows and the inflater's window.
 package png
 
 import (
@@ -68,10 +85,22 @@ type stripper struct {
 	alpha   []byte // tRNS; aliases the input
 	kept    [len(ancillary)][]byte
 	hasExif bool
-	idat    [][]byte // aliases the input; no empty ones
+
+	// planes are the picture in IDAT and, when an animation stays, its further frames.
+	planes    []*plane
+	animation animation
 
 	hasPLTE, hasIDAT bool
 	afterIDAT        bool // a chunk behind IDAT was seen
+}
+
+// plane is one zlib stream of rows: the picture in IDAT, or a frame in fdAT.
+type plane struct {
+	header  Header   // of the picture, with the size of the plane
+	control *control // fcTL; nil for a still picture
+	chunks  [][]byte // payloads; alias the input, none is empty
+	length  int      // of the zlib stream; of all chunks if it is not inflated
+	unclean bool     // the rows hold what has to go
 }
 
 // Strip walks data and returns the rewritten file; with recompress, the rows are
@@ -86,13 +115,17 @@ func Strip(ctx context.Context, data []byte, o picture.Options, recompress bool)
 		return nil, err
 	}
 	s.result.Remove("data after IEND", len(data)-s.pos)
-	found, err := s.inspect(ctx)
-	if err != nil {
+	if err := s.checkPlanes(); err != nil {
 		return nil, err
 	}
-	s.blankUnused(found)
+	var err error
+	if o.ContainerOnly && !recompress && !s.seeksHidden() {
+		s.blankHidden()
+	} else if err = s.inspect(ctx); err != nil {
+		return nil, err
+	}
 	s.result.Info = s.info()
-	s.result.Data, err = s.write(ctx, found, recompress || found.padBits > 0)
+	s.result.Data, err = s.write(ctx, recompress)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +147,11 @@ func (s *stripper) chunks() error {
 				return picture.Errorf(picture.Malformed, "IEND holds %d bytes", len(p))
 			}
 			return nil
+		}
+		if s.counts(name, len(p)) {
+			if err := s.budget.Segment(); err != nil {
+				return err
+			}
 		}
 		if err := s.take(name, p); err != nil {
 			return err
@@ -145,10 +183,21 @@ func (s *stripper) chunk() (string, []byte, error) {
 		return "", nil, picture.Errorf(picture.Malformed, "wrong CRC of %s", display(name))
 	}
 	s.pos += int(n) + 12
-	if name == "IDAT" && n >= minIDAT {
-		return name, rest[8 : 8+n], nil
+	return name, rest[8 : 8+n], nil
+}
+
+// counts tells whether a chunk counts against the limit of segments. Image data in
+// chunks of a usual size does not, nor do the frames, which have a limit of their own.
+func (s *stripper) counts(name string, n int) bool {
+	switch name {
+	case "IDAT":
+		return n < minIDAT
+	case "fcTL":
+		return false
+	case "fdAT":
+		return n < minIDAT && s.opts.Animation == picture.KeepAnimation && !s.animation.begun
 	}
-	return name, rest[8 : 8+n], s.budget.Segment()
+	return true
 }
 
 // take keeps or drops one chunk.
@@ -163,7 +212,7 @@ func (s *stripper) take(name string, p []byte) error {
 	case "tRNS":
 		return s.readAlpha(p)
 	case "acTL", "fcTL", "fdAT":
-		return picture.Errorf(picture.TooManyFrames, "animation (%s)", name)
+		return s.animate(name, p)
 	case "eXIf":
 		return s.readExif(p)
 	}
@@ -186,12 +235,20 @@ func (s *stripper) readImageData(p []byte) error {
 	if s.afterIDAT {
 		return picture.Errorf(picture.Malformed, "IDAT chunks are not consecutive")
 	}
-	s.hasIDAT = true
+	if !s.hasIDAT {
+		s.hasIDAT = true
+		s.planes = []*plane{{header: s.header}}
+	}
 	if len(p) == 0 {
 		return s.drop("IDAT empty", 12)
 	}
-	s.idat = append(s.idat, p)
+	s.planes[0].append(p)
 	return nil
+}
+
+func (p *plane) append(chunk []byte) {
+	p.chunks = append(p.chunks, chunk)
+	p.length += len(chunk)
 }
 
 func (s *stripper) drop(where string, n int) error {

@@ -63,38 +63,45 @@ func (h Header) reduced() [][2]int {
 	return sizes
 }
 
+// row is one row of a plane.
+type row struct {
+	width   int  // pixels
+	first   bool // of a reduced image
+	samples []byte
+	above   []byte // zeros above the first
+}
+
 // eachRow inflates the rows one by one and calls visit with each, its filter type
-// undone if unfilter is set, and with the row above it (zeros above the first). It
-// returns the length of the zlib stream.
-func (s *stripper) eachRow(ctx context.Context, unfilter bool, visit func(width int, row, above []byte) error) (int, error) {
-	in := &stream{chunks: append([][]byte(nil), s.idat...)}
+// undone if unfilter is set. It returns the length of the zlib stream.
+func (p *plane) eachRow(ctx context.Context, unfilter bool, visit func(row) error) (int, error) {
+	in := &stream{chunks: append([][]byte(nil), p.chunks...)}
 	z, err := zlib.NewReader(in)
 	if err != nil {
 		return 0, inflateError(err)
 	}
-	size := 1 + s.header.rowBytes(s.header.Width)
+	size := 1 + p.header.rowBytes(p.header.Width)
 	buffers := [2][]byte{make([]byte, size), make([]byte, size)}
-	for _, reduced := range s.header.reduced() {
-		n := 1 + s.header.rowBytes(reduced[0])
-		row, above := buffers[0][:n], buffers[1][:n]
+	for _, reduced := range p.header.reduced() {
+		n := 1 + p.header.rowBytes(reduced[0])
+		samples, above := buffers[0][:n], buffers[1][:n]
 		clear(above)
-		for range reduced[1] {
+		for y := range reduced[1] {
 			if err := picture.Checkpoint(ctx); err != nil {
 				return 0, err
 			}
-			if _, err := io.ReadFull(z, row); err != nil {
+			if _, err := io.ReadFull(z, samples); err != nil {
 				return 0, inflateError(err)
 			}
-			if row[0] > filterPaeth {
-				return 0, picture.Errorf(picture.Malformed, "filter type %d", row[0])
+			if samples[0] > filterPaeth {
+				return 0, picture.Errorf(picture.Malformed, "filter type %d", samples[0])
 			}
 			if unfilter {
-				undoFilter(row[0], row[1:], above[1:], s.header.pixelBytes())
+				undoFilter(samples[0], samples[1:], above[1:], p.header.pixelBytes())
 			}
-			if err := visit(reduced[0], row[1:], above[1:]); err != nil {
+			if err := visit(row{reduced[0], y == 0, samples[1:], above[1:]}); err != nil {
 				return 0, err
 			}
-			row, above = above, row
+			samples, above = above, samples
 		}
 	}
 	if n, err := z.Read(buffers[0][:1]); n > 0 {
@@ -112,55 +119,87 @@ func inflateError(err error) error {
 	return picture.Errorf(picture.Malformed, "image data: %v", err)
 }
 
-// rowsFound is what a walk over the rows finds.
-type rowsFound struct {
-	length  int       // of the zlib stream
-	padBits int       // bytes at the end of rows with bits set behind the last pixel
-	used    [256]bool // palette entries
-}
+// What inspect and Remove call the two things that rows hide.
+const (
+	padBits      = "pad bits"
+	hiddenColour = "colour under alpha 0"
+)
 
-// inspect walks over the rows: they must be there, and nothing behind them.
-func (s *stripper) inspect(ctx context.Context) (rowsFound, error) {
-	var f rowsFound
+// seeksHidden tells whether the rows have to be searched for colour under alpha 0.
+func (s *stripper) seeksHidden() bool { return s.opts.ZeroTransparent && s.header.hasAlpha() }
+
+// inspect walks over the rows of all planes: they must be there, and nothing behind
+// them. It blanks what they do not need of the palette.
+func (s *stripper) inspect(ctx context.Context) error {
+	var used [256]bool
 	h := s.header
-	if h.ColourType == Palette && s.palette == nil {
-		return f, picture.Errorf(picture.Malformed, "no PLTE")
+	unfilter := h.Depth < 8 || h.ColourType == Palette || s.seeksHidden()
+	for _, p := range s.planes {
+		visit := func(row) error { return nil }
+		if unfilter {
+			visit = func(r row) error { return s.inspectRow(p, r, &used) }
+		}
+		length, err := p.eachRow(ctx, unfilter, visit)
+		if err != nil {
+			return err
+		}
+		s.result.Remove("bytes after the zlib stream", p.length-length)
+		p.length = length
 	}
-	visit := func(width int, row, _ []byte) error { return nil }
-	if h.Depth < 8 || h.ColourType == Palette {
-		visit = func(width int, row, _ []byte) error { return s.inspectRow(&f, width, row) }
+	if h.ColourType == Palette {
+		s.blankUnused(&used)
+		s.blankHidden()
 	}
-	length, err := s.eachRow(ctx, h.Depth < 8 || h.ColourType == Palette, visit)
-	if err != nil {
-		return f, err
-	}
-	f.length = length
-	total := 0
-	for _, p := range s.idat {
-		total += len(p)
-	}
-	s.result.Remove("bytes after the zlib stream", total-length)
-	return f, nil
+	return nil
 }
 
-func (s *stripper) inspectRow(f *rowsFound, width int, row []byte) error {
-	if row[len(row)-1]&s.header.padMask(width) != 0 {
-		f.padBits++
+func (s *stripper) inspectRow(p *plane, r row, used *[256]bool) error {
+	h := s.header
+	if r.samples[len(r.samples)-1]&h.padMask(r.width) != 0 {
+		s.result.Remove(padBits, 1)
+		p.unclean = true
 	}
-	if s.header.ColourType != Palette {
+	if s.seeksHidden() {
+		if n := h.hidden(r.samples, false); n > 0 {
+			s.result.Remove(hiddenColour, n)
+			p.unclean = true
+		}
+	}
+	if h.ColourType != Palette {
 		return nil
 	}
-	depth := s.header.Depth
 	entries := len(s.palette) / 3
-	for x := range width {
-		bit := x * depth
-		index := int(row[bit/8]>>(8-depth-bit%8)) & (1<<depth - 1)
+	for x := range r.width {
+		bit := x * h.Depth
+		index := int(r.samples[bit/8]>>(8-h.Depth-bit%8)) & (1<<h.Depth - 1)
 		if index >= entries {
 			return picture.Errorf(picture.Malformed, "palette index %d of %d", index, entries)
 		}
-		f.used[index] = true
+		used[index] = true
 	}
 	return nil
+}
+
+// hidden counts the bytes of colour under alpha 0 that are not 0, and clears them if
+// blank is set. Alpha is the last channel.
+func (h Header) hidden(samples []byte, blank bool) int {
+	pixel, alpha := h.pixelBytes(), h.Depth/8
+	n := 0
+	for ; len(samples) >= pixel; samples = samples[pixel:] {
+		colour := samples[:pixel-alpha]
+		if samples[pixel-1]|samples[pixel-alpha] != 0 {
+			continue
+		}
+		for i, v := range colour {
+			if v != 0 {
+				n++
+				if blank {
+					colour[i] = 0
+				}
+			}
+		}
+	}
+	return n
 }
 
 // padMask is the mask of the bits behind the last pixel in the last byte of a row.

@@ -12,9 +12,9 @@ import (
 	"weir/sanitize/internal/picture"
 )
 
-// write puts the file together, with the zlib stream copied or made anew.
-func (s *stripper) write(ctx context.Context, found rowsFound, recompress bool) ([]byte, error) {
-	s.result.Remove("pad bits", found.padBits)
+// write puts the file together. The zlib streams are copied, or made anew where
+// their rows hold what has to go, or all of them with recompress.
+func (s *stripper) write(ctx context.Context, recompress bool) ([]byte, error) {
 	out := make([]byte, 0, len(s.data)+64)
 	out = append(out, signature...)
 	out = appendChunk(out, "IHDR", s.header.payload())
@@ -32,14 +32,27 @@ func (s *stripper) write(ctx context.Context, found rowsFound, recompress bool) 
 	if s.result.Orientation != 0 {
 		out = appendChunk(out, "eXIf", exif.Minimal(s.result.Orientation))
 	}
-	if recompress {
-		compressed, err := s.recompress(ctx)
-		if err != nil {
-			return nil, err
+	if s.animation.declared {
+		out = appendChunk(out, "acTL", s.animation.payload())
+	}
+	sequence := uint32(0)
+	for i, p := range s.planes {
+		if recompress || p.unclean {
+			compressed, err := s.recompress(ctx, p)
+			if err != nil {
+				return nil, err
+			}
+			p.chunks, p.length = [][]byte{compressed}, len(compressed)
 		}
-		out = appendImageData(out, [][]byte{compressed}, len(compressed))
-	} else {
-		out = appendImageData(out, s.idat, found.length)
+		if p.control != nil {
+			out = appendChunk(out, "fcTL", p.control.payload(sequence))
+			sequence++
+		}
+		if i == 0 {
+			out = appendImageData(out, p, nil)
+		} else {
+			out = appendImageData(out, p, &sequence)
+		}
 	}
 	return appendChunk(out, "IEND", nil), nil
 }
@@ -52,14 +65,25 @@ func appendChunk(out []byte, name string, p []byte) []byte {
 	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out[start:]))
 }
 
-// appendImageData writes the first length bytes of the parts as IDAT chunks.
-func appendImageData(out []byte, parts [][]byte, length int) []byte {
+// appendImageData writes the zlib stream of a plane in IDAT chunks, or with the
+// number of the next in fdAT chunks.
+func appendImageData(out []byte, p *plane, sequence *uint32) []byte {
+	parts, length := p.chunks, p.length
 	for length > 0 {
 		n := min(length, maxIDAT)
 		length -= n
-		out = binary.BigEndian.AppendUint32(out, uint32(n))
-		start := len(out)
-		out = append(out, "IDAT"...)
+		var start int
+		if sequence == nil {
+			out = binary.BigEndian.AppendUint32(out, uint32(n))
+			start = len(out)
+			out = append(out, "IDAT"...)
+		} else {
+			out = binary.BigEndian.AppendUint32(out, uint32(n+4))
+			start = len(out)
+			out = append(out, "fdAT"...)
+			out = binary.BigEndian.AppendUint32(out, *sequence)
+			*sequence++
+		}
 		for n > 0 {
 			k := min(n, len(parts[0]))
 			out = append(out, parts[0][:k]...)
@@ -75,19 +99,28 @@ func appendImageData(out []byte, parts [][]byte, length int) []byte {
 	return out
 }
 
-// recompress filters and compresses the rows anew, pad bits zeroed. Rows that have
-// pad bits are below 8 bits, where compressor.row does not look at the row above.
-func (s *stripper) recompress(ctx context.Context) ([]byte, error) {
-	c, err := newCompressor(s.header)
+// recompress filters and compresses the rows of a plane anew, without pad bits and,
+// if that is asked for, without colour under alpha 0.
+func (s *stripper) recompress(ctx context.Context, p *plane) ([]byte, error) {
+	c, err := newCompressor(p.header)
 	if err != nil {
 		return nil, err
 	}
-	_, err = s.eachRow(ctx, true, func(width int, row, above []byte) error {
-		last := len(row) - 1
-		saved := row[last] // the next row is predicted from it
-		row[last] &^= s.header.padMask(width)
-		err := c.row(row, above)
-		row[last] = saved
+	// The next row is predicted from this one as it was, so copies are cleaned.
+	clean := make([]byte, p.header.rowBytes(p.header.Width))
+	above := make([]byte, len(clean))
+	_, err = p.eachRow(ctx, true, func(r row) error {
+		n := len(r.samples)
+		if r.first {
+			clear(above)
+		}
+		copy(clean, r.samples)
+		clean[n-1] &^= p.header.padMask(r.width)
+		if s.seeksHidden() {
+			p.header.hidden(clean[:n], true)
+		}
+		err := c.row(clean[:n], above[:n])
+		clean, above = above, clean
 		return err
 	})
 	if err != nil {
@@ -170,6 +203,6 @@ func Encode(ctx context.Context, h Header, orientation uint8, fill func(y int, r
 	if orientation >= 2 {
 		out = appendChunk(out, "eXIf", exif.Minimal(orientation))
 	}
-	out = appendImageData(out, [][]byte{compressed}, len(compressed))
+	out = appendImageData(out, &plane{chunks: [][]byte{compressed}, length: len(compressed)}, nil)
 	return appendChunk(out, "IEND", nil), nil
 }
