@@ -1,0 +1,247 @@
+//go:build e2e
+
+package gif_test
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	stdgif "image/gif"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"weir/sanitize/internal/gif"
+	"weir/sanitize/internal/picture"
+)
+
+// mutations is how many mutated files are made of each seed.
+const mutations = 400
+
+var limits = picture.Limits{MaxPixels: 1 << 22, MaxSide: 8192, MaxSegments: 512, MaxMetadataBytes: 1 << 20,
+	MaxFrames: 64, MaxExpansion: 3000}
+
+// format is one format with what Go makes of a file: its size and frames.
+type format struct {
+	ext   string
+	strip func(data []byte) (*picture.Stripped, error)
+	frame func(data []byte) (image.Point, int, error)
+}
+
+func formats() []format {
+	keep := picture.Options{Limits: limits, Animation: picture.KeepAnimation}
+	return []format{
+		{"gif", func(data []byte) (*picture.Stripped, error) { return gif.Strip(context.Background(), data, keep) }, gifFrames},
+	}
+}
+
+func gifFrames(data []byte) (image.Point, int, error) {
+	g, err := stdgif.DecodeAll(bytes.NewReader(data))
+	if err != nil {
+		return image.Point{}, 0, err
+	}
+	return image.Pt(g.Config.Width, g.Config.Height), len(g.Image), nil
+}
+
+// view is what Pillow or OpenCV makes of a file; nil if it refuses it.
+type view map[string]any
+
+func (v view) size() image.Point {
+	size := v["size"].([]any)
+	return image.Pt(int(size[0].(float64)), int(size[1].(float64)))
+}
+
+func (v view) frames() int { return int(v["frames"].(float64)) }
+
+type decoded struct {
+	File   string
+	Pillow view
+	OpenCV view
+}
+
+// TestDecodersAgree mutates the seeds. Whatever passes is a file that Go, Pillow and
+// OpenCV read with the same size and number of frames, and of which Pillow and OpenCV
+// decode the same samples before and after. With WEIR_CORPUS, a folder, it looks at
+// the files in it, too.
+func TestDecodersAgree(t *testing.T) {
+	for _, f := range formats() {
+		t.Run(f.ext, func(t *testing.T) { testDecodersAgree(t, f) })
+	}
+}
+
+func testDecodersAgree(t *testing.T, f format) {
+	dir := t.TempDir()
+	sources := map[string][]byte{}
+	passed := 0
+	try := func(name string, data []byte) {
+		s, err := f.strip(data)
+		if err != nil {
+			return
+		}
+		passed++
+		sources[name] = data
+		for kind, content := range map[string][]byte{"before": data, "after": s.Data} {
+			if err := os.WriteFile(filepath.Join(dir, name+"."+kind), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	total := eachSource(t, f.ext, try)
+	if passed < total/20 {
+		t.Errorf("only %d files of %d passed", passed, total)
+	}
+	t.Logf("%d files of %d passed", passed, total)
+	views := decodeAll(t, dir)
+	for name, data := range sources {
+		before, after := views[name+".before"], views[name+".after"]
+		if problem := compare(f, data, before, after); problem != "" {
+			t.Errorf("%s: %s\nbefore %v\nafter  %v", name, problem, before, after)
+			save(t, name, data)
+		}
+	}
+}
+
+func compare(f format, data []byte, before, after decoded) string {
+	size, frames, err := f.frame(data)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("Go refuses it: %v", err)
+	case before.Pillow == nil:
+		return "Pillow refuses it"
+	case before.OpenCV == nil:
+		return "OpenCV refuses it"
+	case before.Pillow.size() != size || before.OpenCV.size() != size:
+		return fmt.Sprintf("Go reads a size of %v", size)
+	case before.Pillow.frames() != frames || before.OpenCV.frames() != frames:
+		return fmt.Sprintf("Go reads %d frames", frames)
+	case !reflect.DeepEqual(before.Pillow, after.Pillow):
+		return "Pillow reads something else"
+	case !reflect.DeepEqual(before.OpenCV, after.OpenCV):
+		return "OpenCV reads something else"
+	}
+	return ""
+}
+
+// eachSource calls try with the seeds, their mutations and the corpus. It returns how
+// many there are.
+func eachSource(t *testing.T, ext string, try func(name string, data []byte)) int {
+	t.Helper()
+	seeds, err := filepath.Glob("../../testdata/" + ext + "/*." + ext)
+	if err != nil || len(seeds) == 0 {
+		t.Fatalf("no seeds: %v", err)
+	}
+	total := 0
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, path := range seeds {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		try(filepath.Base(path), data)
+		for i := range mutations {
+			try(fmt.Sprintf("%s-%d", filepath.Base(path), i), mutate(r, data))
+		}
+		total += 1 + mutations
+	}
+	if corpus := os.Getenv("WEIR_CORPUS"); corpus != "" {
+		paths, err := filepath.Glob(filepath.Join(corpus, "*."+ext))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			try("corpus-"+filepath.Base(path), data)
+		}
+		total += len(paths)
+	}
+	return total
+}
+
+// mutate changes, drops, adds or copies some bytes, more often at the front, where
+// the headers are.
+func mutate(r *rand.Rand, data []byte) []byte {
+	out := bytes.Clone(data)
+	for range 1 + r.IntN(2) {
+		at := r.IntN(len(out))
+		if r.IntN(2) == 0 {
+			at = r.IntN(min(len(out), 80))
+		}
+		switch r.IntN(8) {
+		case 0:
+			out = append(out[:at], out[min(len(out), at+1+r.IntN(4)):]...)
+		case 1:
+			out = append(out[:at], append([]byte{byte(r.Uint32())}, out[at:]...)...)
+		case 2:
+			out[at] = byte(r.IntN(4))
+		case 3:
+			out[at] ^= 1 << r.IntN(8)
+		case 4:
+			out[at]++
+		case 5:
+			from := r.IntN(len(out))
+			copy(out[at:], out[from:min(len(out), from+8)])
+		default:
+			out[at] = byte(r.Uint32())
+		}
+		if len(out) == 0 {
+			return bytes.Clone(data)
+		}
+	}
+	return out
+}
+
+// decodeAll lets Pillow and OpenCV decode the files of a folder.
+func decodeAll(t *testing.T, dir string) map[string]decoded {
+	t.Helper()
+	cmd := exec.Command(python(t), "../../testdata/gif/decoders.py", dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr // OpenCV logs what it refuses
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.Bytes()[max(0, stderr.Len()-2000):])
+	}
+	found := map[string]decoded{}
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	for lines.Scan() {
+		var d decoded
+		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
+			t.Fatal(err)
+		}
+		found[d.File] = d
+	}
+	return found
+}
+
+// save keeps a file that fails the test for who has to look at it.
+func save(t *testing.T, name string, data []byte) {
+	if dir := os.Getenv("WEIR_SAVE"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// python is an interpreter with Pillow and OpenCV: $WEIR_PYTHON, or the one that make
+// deps installs.
+func python(t *testing.T) string {
+	if p := os.Getenv("WEIR_PYTHON"); p != "" {
+		return p
+	}
+	root, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := cmp.Or(os.Getenv("WEIR_DEPS"), filepath.Join(strings.TrimSpace(string(root)), ".deps"))
+	return filepath.Join(deps, "venv", "bin", "python")
+}

@@ -1,0 +1,63 @@
+"""Prints a JSON line for each file of a folder: what Pillow and OpenCV make of it.
+
+A decoder that refuses a file is null. Files are decoded in full, all frames of them.
+"""
+import hashlib
+import io
+import json
+import pathlib
+import sys
+import warnings
+
+import cv2
+import numpy
+from PIL import Image
+
+warnings.simplefilter("ignore")
+
+
+def digest(*parts):
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def pillow(data):
+    """Mode, size, frames, and digests of the samples as stored and as RGBA."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            frames = getattr(image, "n_frames", 1)
+            raw, rgba = [], []
+            for i in range(frames):
+                image.seek(i)
+                image.load()
+                if i == 0:
+                    mode, size = image.mode, image.size
+                    transparent = "transparency" in image.info
+                    orientation = image.getexif().get(0x112, 0)
+                raw.append(image.tobytes())
+                rgba.append(image.convert("RGB").tobytes() + image.convert("RGBA").tobytes())
+            return dict(mode=mode, size=size, frames=frames, transparent=transparent, orientation=orientation,
+                        raw=digest(*raw), rgba=digest(*rgba))
+    except Exception:
+        return None
+
+
+def opencv(data):
+    """Size, frames, and digests of the samples unchanged and as colour."""
+    try:
+        buffer = numpy.frombuffer(data, numpy.uint8)
+        colour = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
+        unchanged = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+        if colour is None or unchanged is None:
+            return None
+        ok, frames = cv2.imdecodemulti(buffer, cv2.IMREAD_COLOR)
+        return dict(size=[colour.shape[1], colour.shape[0]], frames=len(frames) if ok else 0,
+                    shape=list(unchanged.shape), depth=str(unchanged.dtype),
+                    unchanged=digest(unchanged.tobytes()), colour=digest(colour.tobytes()),
+                    all=digest(*(f.tobytes() for f in frames)))
+    except Exception:
+        return None
+
+
+for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+    data = path.read_bytes()
+    print(json.dumps(dict(file=path.name, pillow=pillow(data), opencv=opencv(data))))
