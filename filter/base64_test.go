@@ -68,9 +68,9 @@ func pngWithText(t *testing.T) []byte {
 // The rule of an image in base64 sanitises the picture within it.
 func TestImageInBase64(t *testing.T) {
 	file := pngWithText(t)
-	rule := policy.Input{Kind: policy.Image, Base64: true, Image: sanitize.ImageOptions{Profile: sanitize.ProfileStrip}}
+	rule := policy.Input{Kind: policy.Image, Encoding: policy.Base64, Image: sanitize.ImageOptions{Profile: sanitize.ProfileStrip}}
 	in := tensor.Tensor{Name: "I", DataType: tensor.Bytes, Shape: []int64{1}, Data: tensor.AppendElement(nil, []byte(base64.StdEncoding.EncodeToString(file)))}
-	out, report, err := sanitizeInput(t.Context(), rule, in, 1<<20)
+	out, report, err := sanitizeInput(t.Context(), rule, in, nil, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,12 +78,12 @@ func TestImageInBase64(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(clean, file[:8]) || strings.Contains(string(clean), "secret") || removed(report) == 0 {
 		t.Errorf("%q, %+v, %v", clean, report, err)
 	}
-	rule.Base64 = false
-	if _, _, err := sanitizeInput(t.Context(), rule, in, 1<<20); err == nil {
+	rule.Encoding = policy.Raw
+	if _, _, err := sanitizeInput(t.Context(), rule, in, nil, 1<<20); err == nil {
 		t.Error("base64 passes as the bytes of a file")
 	}
-	rule.Base64, in.Data = true, tensor.AppendElement(nil, file)
-	if _, _, err := sanitizeInput(t.Context(), rule, in, 1<<20); err == nil {
+	rule.Encoding, in.Data = policy.Base64, tensor.AppendElement(nil, file)
+	if _, _, err := sanitizeInput(t.Context(), rule, in, nil, 1<<20); err == nil {
 		t.Error("the bytes of a file pass as base64")
 	}
 }

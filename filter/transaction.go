@@ -396,7 +396,7 @@ func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error 
 	in, kind, mode := &t.request.Inputs[part.Index], part.Rule.Kind.String(), t.plan.Model.Mode
 	step := t.span.StartStep(telemetry.StepRequestSanitize)
 	defer step.End("")
-	clean, report, err := sanitizeInput(ctx, t.keyed(part.Rule, in.Name), in.Tensor, t.room(part.Index))
+	clean, report, err := sanitizeInput(ctx, t.keyed(part.Rule, in.Name), in.Tensor, t.plan.Signature.Input(in.Name), t.room(part.Index))
 	step.Part(telemetry.Part{Name: in.Name, Kind: kind, Format: report.Format, Action: report.Action.String()})
 	if err != nil {
 		finding, ok := refused(err)
@@ -437,8 +437,14 @@ func (t *Transaction) room(input int) int {
 // keyed binds the draws of a rule to the model, the input and the epoch of now.
 func (t *Transaction) keyed(rule policy.Input, input string) policy.Input {
 	rule.Image.Model, rule.Image.Input = t.request.Model, input
-	if epoch := t.runtime.KeyEpoch; rule.Image.Key != nil && epoch > 0 {
-		rule.Image.Key = rule.Image.Key.WithEpoch(uint64(time.Now().UnixNano() / int64(epoch)))
+	rule.Pixels.Model, rule.Pixels.Input = t.request.Model, input
+	if epoch := t.runtime.KeyEpoch; epoch > 0 {
+		now := uint64(time.Now().UnixNano() / int64(epoch))
+		for _, key := range []**sanitize.Key{&rule.Image.Key, &rule.Pixels.Key} {
+			if *key != nil {
+				*key = (*key).WithEpoch(now)
+			}
+		}
 	}
 	return rule
 }

@@ -32,6 +32,7 @@ func TestDraftsWaitForAPersonOnly(t *testing.T) {
 				t.Errorf("%s: %s", file, fault)
 			}
 		}
+		text = regexp.MustCompile(`\{kind: unconfirmed\}(  # .*; by its shape pixels with layout: (\w+))`).ReplaceAllString(text, "{kind: pixels, layout: $2}$1")
 		first := regexp.MustCompile(`\{kind: unconfirmed\}(  # .*: (image|tensor)[, ].*)`).ReplaceAllString(text, "{kind: $2}$1")
 		first = strings.ReplaceAll(first, "{kind: image}  # BYTES [-1, 1]: image with encoding: base64", "{kind: image, encoding: base64}  #")
 		on := strings.NewReplacer("    # checks:", "    checks:", "    #   - {", "      - {").Replace(first)

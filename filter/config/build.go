@@ -130,14 +130,16 @@ func (l *Limits) openAI() openai.Limits {
 	}
 }
 
-func (l *Limits) image(maxBytes Bytes) sanitize.ImageLimits {
+func (l *Limits) image(maxBytes Bytes, maxPixels int64) sanitize.ImageLimits {
 	return sanitize.ImageLimits{
 		MaxBytes:         int(maxBytes),
-		MaxPixels:        l.MaxImagePixels,
+		MaxPixels:        maxPixels,
 		MaxSide:          int(l.MaxImageSide),
 		MaxSegments:      int(l.MaxImageSegments),
 		MaxMetadataBytes: int(l.MaxImageMetadataBytes),
 		MaxScans:         int(l.MaxImageScans),
+		MaxFrames:        int(l.MaxImageFrames),
+		MaxExpansion:     l.MaxImageExpansion,
 		MaxDecodedBytes:  int64(l.MaxImageDecodedBytes),
 	}
 }
@@ -177,14 +179,11 @@ func (v *compiler) model(at string, m *Model) *policy.Model {
 func (v *compiler) input(at string, in *Input) policy.Input {
 	switch in.Kind {
 	case Image:
-		formats := make([]string, len(in.Formats))
-		for i, f := range in.Formats {
-			formats[i] = string(f)
-		}
-		o := sanitize.ImageOptions{Profile: string(in.Profile), Formats: formats,
-			Orientation: string(in.Orientation), Limits: v.c.Limits.image(in.MaxBytes), Memory: v.memory, Key: v.key}
+		o := v.image(in)
 		v.valid(at, o.Validate())
-		return policy.Input{Kind: policy.Image, Image: o, Base64: in.Encoding == Base64}
+		return policy.Input{Kind: policy.Image, Image: o, Encoding: in.Encoding.compiled()}
+	case Pixels:
+		return policy.Input{Kind: policy.Pixels, Pixels: v.pixels(in)}
 	case Text:
 		o := sanitize.TextOptions{Profile: string(in.Profile), MaxBytes: int(in.MaxBytes)}
 		v.valid(at, o.Validate())
@@ -199,6 +198,37 @@ func (v *compiler) input(at string, in *Input) policy.Input {
 	default:
 		return policy.Input{Kind: policy.Opaque}
 	}
+}
+
+func (v *compiler) image(in *Input) sanitize.ImageOptions {
+	formats := make([]string, len(in.Formats))
+	for i, f := range in.Formats {
+		formats[i] = string(f)
+	}
+	return sanitize.ImageOptions{Profile: string(in.Profile), Steps: compiledSteps(in.Steps), Formats: formats,
+		Orientation: string(in.Orientation), Verify: string(in.Verify), Animation: string(in.Animation),
+		ZeroTransparent: in.ZeroTransparent, Limits: v.c.Limits.image(in.MaxBytes, in.MaxPixels), Memory: v.memory, Key: v.key}
+}
+
+func (v *compiler) pixels(in *Input) sanitize.PixelOptions {
+	o := sanitize.PixelOptions{Layout: in.Layout, Shape: in.Shape, White: in.White, Mean: in.Mean, Std: in.Std,
+		Profile: string(in.Profile), Steps: compiledSteps(in.Steps), MaxPixels: in.MaxPixels, Key: v.key}
+	if in.Datatype != "" {
+		o.DataType, _ = tensor.ParseDataType(string(in.Datatype)) // an enumeration of these names
+	}
+	return o
+}
+
+func compiledSteps(steps []Step) []sanitize.Step {
+	var all []sanitize.Step
+	for _, s := range steps {
+		all = append(all, s.compiled())
+	}
+	return all
+}
+
+func (e Encoding) compiled() policy.Encoding {
+	return map[Encoding]policy.Encoding{Raw: policy.Raw, Base64: policy.Base64, DataURI: policy.DataURI}[e]
 }
 
 func (v *compiler) valid(at string, err error) {

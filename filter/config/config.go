@@ -80,7 +80,8 @@ type Limits struct {
 	MaxResponseBytes Bytes `yaml:"max_response_bytes" max:"1GiB" reload:"restart"`
 	// MaxImageBytes is the size of one image file. Default: 25MiB.
 	MaxImageBytes Bytes `yaml:"max_image_bytes" max:"1GiB"`
-	// MaxImagePixels is width times height of one image. Default: 40000000.
+	// MaxImagePixels is width times height of one image, added up over its frames, and
+	// of all pictures of a tensor of pixels. Default: 40000000.
 	MaxImagePixels int64 `yaml:"max_image_pixels" max:"1000000000"`
 	// MaxImageSide is the longer side of one image, in pixels. Default: 16384.
 	MaxImageSide int64 `yaml:"max_image_side" max:"65535"`
@@ -91,6 +92,12 @@ type Limits struct {
 	MaxImageMetadataBytes Bytes `yaml:"max_image_metadata_bytes" max:"1GiB"`
 	// MaxImageScans is the number of scans of one progressive JPEG. Default: 100.
 	MaxImageScans int64 `yaml:"max_image_scans" max:"10000"`
+	// MaxImageFrames is the number of frames of an animation where inputs keep
+	// animations. Default: 100.
+	MaxImageFrames int64 `yaml:"max_image_frames" max:"10000"`
+	// MaxImageExpansion is how many times larger than its file an image may be once it
+	// is decoded: flat pictures of millions of pixels take very few bytes. Default: 1000.
+	MaxImageExpansion int64 `yaml:"max_image_expansion" max:"1000000"`
 	// MaxImageDecodedBytes is the memory that the steps of a profile on the pixels
 	// may need, of one image and of all at the same time. Default: 1GiB.
 	MaxImageDecodedBytes Bytes `yaml:"max_image_decoded_bytes" max:"1TiB"`
@@ -206,6 +213,8 @@ func Default() *Config {
 			MaxImageSegments:      512,
 			MaxImageMetadataBytes: 16 * mebibyte,
 			MaxImageScans:         100,
+			MaxImageFrames:        100,
+			MaxImageExpansion:     1000,
 			MaxImageDecodedBytes:  1024 * mebibyte,
 			MaxTextBytes:          mebibyte,
 			MaxJSONHeaderBytes:    mebibyte,

@@ -32,7 +32,7 @@ func TestReadmeConfig(t *testing.T) {
 		Versions: []string{"1"},
 		Mode:     Enforce,
 		Inputs: map[string]Input{"IMAGE": {Kind: Image, Profile: Standard, Formats: []Format{JPEG, PNG},
-			Orientation: Keep, Encoding: Raw, MaxBytes: 25 << 20}},
+			Orientation: Keep, Verify: VerifyDecode, Animation: RefuseAnimation, Encoding: Raw, MaxPixels: 40_000_000, MaxBytes: 25 << 20}},
 		Outputs: map[string]Output{"SCORES": {Kind: Probabilities, Labels: c.Models[0].Outputs["SCORES"].Labels}},
 		Checks: []Check{{Name: "low-confidence", Output: "SCORES", MinConfidence: 0.35,
 			Action: Flag, Mode: Enforce}},
@@ -74,7 +74,16 @@ func TestFullConfig(t *testing.T) {
 	check("models[0]", reflect.ValueOf(m), reflect.ValueOf(model))
 	low, high := -1.5, 1000.0
 	for name, want := range map[string]Input{
-		"IMAGE":   {Kind: Image, Profile: Light, Formats: []Format{PNG}, Orientation: Drop, Encoding: Base64, MaxBytes: 1 << 20},
+		"IMAGE": {Kind: Image, Profile: Light, Formats: []Format{PNG}, Orientation: Drop, Verify: VerifyContainer,
+			Animation: RefuseAnimation, ZeroTransparent: true, Encoding: Base64, MaxPixels: 500_000, MaxBytes: 1 << 20},
+		"PHOTO": {Kind: Image, Profile: Custom, Steps: []Step{{Step: "crop", MinPercent: 3, MaxPercent: 8}, {Step: "shrink", Factor: 0.9},
+			{Step: "shrink_pad", Percent: 5}, {Step: "median", Size: 3}, {Step: "gaussian", Sigma: 0.5}, {Step: "bits", Depth: 6},
+			{Step: "jpeg", Quality: 90}, {Step: "border", Percent: 1.5}, {Step: "rotate", MaxDegrees: 2}},
+			Formats: []Format{JPEG, PNG, WebP, GIF, TIFF, BMP}, Orientation: Keep, Verify: VerifyDecode, Animation: FirstFrame,
+			Encoding: DataURI, MaxPixels: 1_000_000, MaxBytes: 2 << 20},
+		"PIXELS": {Kind: Pixels, Profile: Strong, Layout: "NCHW", Datatype: "FP32", Shape: []int64{-1, 3, 224, 224}, White: 255,
+			Mean: []float64{0.485, 0.456, 0.406}, Std: []float64{0.229, 0.224, 0.225}, MaxPixels: 300_000},
+		"GREY":    {Kind: Pixels, Profile: Strip, Layout: "HW", MaxPixels: 1_000_000},
 		"CAPTION": {Kind: Text, Profile: Strict, MaxBytes: 512},
 		"MEAN":    {Kind: Tensor, Datatype: "FP32", Shape: []int64{-1, 3}, Min: &low, Max: &high, NotFinite: Allow},
 		"raw:0":   {Kind: Opaque},
@@ -224,7 +233,7 @@ func checkComment(t *testing.T, structure string, f *ast.Field) {
 	model.setDefaults()
 	value := reflect.Value{}
 	for _, v := range []any{*Default(), Default().Upstream, Default().Limits, Default().Telemetry, Default().Keys,
-		Default().Log, Default().State, Default().Defaults, model, model.Drift, Input{}, Output{}, Check{}} {
+		Default().Log, Default().State, Default().Defaults, model, model.Drift, Input{}, Step{}, Output{}, Check{}} {
 		if reflect.TypeOf(v).Name() == structure {
 			value = reflect.ValueOf(v).FieldByName(name)
 		}
@@ -247,8 +256,8 @@ func checkComment(t *testing.T, structure string, f *ast.Field) {
 }
 
 func TestEnumNames(t *testing.T) {
-	for _, e := range []enum{Mode(""), Dialect(""), Protocol(""), Endpoint(""), Level(""), InputKind(""), Profile(""), Format(""),
-		Orientation(""), Encoding(""), Datatype(""), NotFinite(""), OutputKind(""), Action("")} {
+	for _, e := range []enum{Mode(""), Dialect(""), Protocol(""), Endpoint(""), Level(""), InputKind(""), Profile(""), StepName(""), Format(""),
+		Orientation(""), Verify(""), Animation(""), Encoding(""), Datatype(""), NotFinite(""), OutputKind(""), Action("")} {
 		names := e.names()
 		if len(names) == 0 || slices.Contains(names, "") || len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
 			t.Errorf("%T has names %q", e, names)

@@ -197,9 +197,11 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path, text string) {
 				return
 			}
 		}
-		if _, isKind := value.(InputKind); isKind && text == unconfirmed {
-			d.fail(n, path, "nobody has confirmed what this input holds", "write one of: "+strings.Join(value.names(), ", "))
-			return
+		if r, ok := value.(refuser); ok {
+			if message, hint := r.never(text); message != "" {
+				d.fail(n, path, message, hint)
+				return
+			}
 		}
 		d.fail(n, path, "unknown value "+quote(n.Value), didYouMean(n.Value, value.names()))
 		return

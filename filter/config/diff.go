@@ -96,8 +96,17 @@ type element struct {
 
 func (e element) same(other element) bool { return e.path == other.path }
 
+// isNamed reports whether the elements of a collection have names. Those of other
+// lists have only their order.
 func isNamed(t reflect.Type) bool {
-	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Map) && t.Elem().Kind() == reflect.Struct
+	switch {
+	case t.Kind() != reflect.Slice && t.Kind() != reflect.Map, t.Elem().Kind() != reflect.Struct:
+		return false
+	case t.Kind() == reflect.Map:
+		return true
+	}
+	_, named := t.Elem().FieldByName("Name")
+	return named
 }
 
 func elements(path string, v reflect.Value) []element {

@@ -1,13 +1,22 @@
 package config
 
 import (
+	"strings"
+
 	"weir/filter/codec"
+	"weir/sanitize"
 	"weir/sanitize/tensor"
 )
 
 // enum is a text of a closed list. Its names are lower case unless a standard
 // says otherwise.
 type enum interface{ names() []string }
+
+// refuser is an enum that knows why some texts, which somebody may well write, are
+// none of its names.
+type refuser interface {
+	never(text string) (message, hint string)
+}
 
 // Mode says whether rules act. After Load it is never empty.
 type Mode string
@@ -80,31 +89,52 @@ type InputKind string
 // The kinds of inputs.
 const (
 	Image  InputKind = "image"
+	Pixels InputKind = "pixels"
 	Text   InputKind = "text"
 	Tensor InputKind = "tensor"
 	Opaque InputKind = "opaque"
 )
 
-func (InputKind) names() []string { return list(Image, Text, Tensor, Opaque) }
+func (InputKind) names() []string { return list(Image, Pixels, Text, Tensor, Opaque) }
 
 // unconfirmed is what `weir init` writes where a person has to write a kind. It is
 // none: a file that holds it is not valid, so that no guess is ever served.
 const unconfirmed = "unconfirmed"
 
-// Profile is how thoroughly images or texts are sanitised.
+func (k InputKind) never(text string) (message, hint string) {
+	if text == unconfirmed {
+		return "nobody has confirmed what this input holds", "write one of: " + strings.Join(k.names(), ", ")
+	}
+	return "", ""
+}
+
+// Profile is how thoroughly images, pixels or texts are sanitised.
 type Profile string
 
-// The profiles of images and of texts, each of which includes the one before.
+// The profiles of images and pixels and those of texts, each of which includes the
+// one before.
 const (
 	Strip    Profile = "strip"
 	Light    Profile = "light"
 	Standard Profile = "standard" // draws from the key
+	Strong   Profile = "strong"   // draws from the key
+	Custom   Profile = "custom"   // light and a list of steps
 
 	Balanced Profile = "balanced"
 	Strict   Profile = "strict"
 )
 
-func (Profile) names() []string { return list(Strip, Light, Standard, Balanced, Strict) }
+func (Profile) names() []string {
+	return list(Strip, Light, Standard, Strong, Custom, Balanced, Strict)
+}
+
+// StepName names one change to pixels.
+type StepName string
+
+func (StepName) names() []string {
+	return list(sanitize.StepCrop, sanitize.StepShrink, sanitize.StepShrinkPad, sanitize.StepMedian, sanitize.StepGaussian,
+		sanitize.StepBits, sanitize.StepJPEG, sanitize.StepBorder, sanitize.StepRotate)
+}
 
 // Format is a file format of images.
 type Format string
@@ -113,31 +143,70 @@ type Format string
 const (
 	JPEG Format = "jpeg"
 	PNG  Format = "png"
+	WebP Format = "webp"
+	GIF  Format = "gif"
+	TIFF Format = "tiff"
+	BMP  Format = "bmp"
 )
 
-func (Format) names() []string { return list(JPEG, PNG) }
+func (Format) names() []string { return list(JPEG, PNG, WebP, GIF, TIFF, BMP) }
+
+func (Format) never(text string) (message, hint string) {
+	switch text {
+	case "avif", "heic", "heif":
+		return text + " files are always refused: Weir does not decode them", "have clients send jpeg or png"
+	case "svg", "pdf":
+		return text + " files are always refused: they are programs rather than pictures", "have clients send jpeg or png"
+	}
+	return "", ""
+}
 
 // Orientation says what becomes of the orientation mark of an image (Exif tag 0x0112).
 type Orientation string
 
 // The treatments of the orientation mark.
 const (
-	Keep Orientation = "keep" // the mark stays, in canonical form
-	Drop Orientation = "drop" // the mark goes
+	Keep  Orientation = "keep"  // the mark stays, in canonical form
+	Apply Orientation = "apply" // the picture is turned, and the mark goes
+	Drop  Orientation = "drop"  // the mark goes
 )
 
-func (Orientation) names() []string { return list(Keep, Drop) }
+func (Orientation) names() []string { return list(Keep, Apply, Drop) }
 
-// Encoding is how an image stands in an element of a BYTES tensor.
+// Verify says how far the file of an image is read.
+type Verify string
+
+// The extents of reading.
+const (
+	VerifyDecode    Verify = "decode"    // to the last symbol of the picture
+	VerifyContainer Verify = "container" // segments and chunks only
+)
+
+func (Verify) names() []string { return list(VerifyDecode, VerifyContainer) }
+
+// Animation says what becomes of an image with several frames.
+type Animation string
+
+// The treatments of animations.
+const (
+	RefuseAnimation Animation = "refuse"
+	FirstFrame      Animation = "first" // the picture that a reader of still pictures shows
+	KeepAnimation   Animation = "keep"
+)
+
+func (Animation) names() []string { return list(RefuseAnimation, FirstFrame, KeepAnimation) }
+
+// Encoding is how an image stands in a tensor.
 type Encoding string
 
 // The encodings of images.
 const (
-	Raw    Encoding = "raw"    // the bytes of the file
-	Base64 Encoding = "base64" // their base64, as text
+	Raw     Encoding = "raw"      // the bytes of the file
+	Base64  Encoding = "base64"   // their base64, as text
+	DataURI Encoding = "data-uri" // data:image/png;base64, and their base64
 )
 
-func (Encoding) names() []string { return list(Raw, Base64) }
+func (Encoding) names() []string { return list(Raw, Base64, DataURI) }
 
 // Datatype is a datatype of the KServe V2 protocol.
 type Datatype string

@@ -1,6 +1,13 @@
 package config
 
-import "slices"
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+
+	"weir/sanitize"
+)
 
 // Model is one model, or with a glob as its name several, that clients may reach.
 type Model struct {
@@ -36,31 +43,66 @@ type Model struct {
 
 // Input says what an input holds and how it is sanitised.
 type Input struct {
-	// Kind is image (files in a BYTES tensor), text (UTF-8 in a BYTES tensor),
-	// tensor (numbers) or opaque (let through as it is); unconfirmed, which `weir
-	// init` writes, is never valid. Required.
+	// Kind is image (files: one in each element of a BYTES tensor or, padded with
+	// zeros, in each row of a UINT8 tensor), pixels (decoded pictures as numbers), text
+	// (UTF-8 in a BYTES tensor), tensor (other numbers) or opaque (let through as it
+	// is); unconfirmed, which `weir init` writes, is never valid. Required.
 	Kind InputKind `yaml:"kind"`
 	// Profile of an image: strip (lossless: all that is not picture goes), light
-	// (strip and re-encode) or standard (light and a keyed random crop); of a text:
-	// balanced or strict (NFKC, fewer scripts). Default: strip; of a text: balanced.
+	// (strip and re-encode), standard (light and a keyed random crop, resized back),
+	// strong (standard, shrunk and restored, and a median) or custom (light and steps);
+	// of pixels: the same, where strip checks and changes nothing; of a text: balanced
+	// or strict (NFKC, fewer scripts). Default: strip; of a text: balanced.
 	Profile Profile `yaml:"profile,omitempty"`
-	// Formats of an image that are allowed, told by content: jpeg, png.
-	// Default: [jpeg, png].
-	Formats []Format `yaml:"formats,omitempty"`
-	// Orientation of an image: keep the mark in canonical form, or drop it. The
-	// pixels are not turned. Default: keep.
+	// Steps of profile custom, at most 16, in their order. Default: none.
+	Steps []Step `yaml:"steps,omitempty"`
+	// Formats of an image that are allowed, told by content: jpeg, png, webp, gif,
+	// tiff, bmp. Default: [jpeg, png].
+	Formats []Format `yaml:"formats,omitempty,flow"`
+	// Orientation of an image: keep the mark in canonical form, apply (turn the pixels
+	// and drop the mark) or drop it. Default: keep.
 	Orientation Orientation `yaml:"orientation,omitempty"`
-	// Encoding of an image: raw (the bytes of its file) or base64 (as text, of which
-	// only the canonical form is let through: RFC 4648 §4 with padding, no line breaks).
-	// A server with dialect v2-json takes base64 only. Default: raw.
+	// Verify says how far the file of an image is read: decode finds files that are cut
+	// short, and what hides within and behind the coded picture; container only walks
+	// segments and chunks, and leaves what hides there. Default: decode.
+	Verify Verify `yaml:"verify,omitempty"`
+	// Animation says what becomes of an image with several frames: refuse, first (the
+	// picture that a reader of still pictures shows) or keep (at most
+	// limits.max_image_frames). Default: refuse.
+	Animation Animation `yaml:"animation,omitempty"`
+	// ZeroTransparent makes the colour of wholly transparent pixels of an image, which
+	// nobody sees but a model may, black. Default: false.
+	ZeroTransparent bool `yaml:"zero_transparent,omitempty"`
+	// Encoding of an image: raw (the bytes of its file), base64 (as text, of which only
+	// the canonical form is let through: RFC 4648 §4 with padding, no line breaks) or
+	// data-uri (data:image/png;base64, and base64; Weir names the format that it finds).
+	// A server with dialect v2-json takes no raw ones. Default: raw.
 	Encoding Encoding `yaml:"encoding,omitempty"`
+	// MaxPixels is width times height of one image, added up over its frames, or of all
+	// pictures of a tensor of pixels; at most the limit of the file.
+	// Default: limits.max_image_pixels.
+	MaxPixels int64 `yaml:"max_pixels,omitempty"`
 	// MaxBytes is the size of one image or text, at most the limit of the file.
 	// Default: limits.max_image_bytes or limits.max_text_bytes.
 	MaxBytes Bytes `yaml:"max_bytes,omitempty"`
-	// Datatype of a tensor, such as FP32, must be the client's. Default: any that is numeric.
+	// Datatype of a tensor or of pixels, such as FP32, must be the client's.
+	// Default: any that is numeric; of pixels: UINT8, FP16 or FP32.
 	Datatype Datatype `yaml:"datatype,omitempty"`
-	// Shape of a tensor with its batch dimension; -1 stands for any size. Default: any.
+	// Shape of a tensor or of pixels, with the batch dimension; -1 stands for any size.
+	// Default: any.
 	Shape []int64 `yaml:"shape,omitempty,flow"`
+	// Layout is the order of the dimensions of pixels, with the batch dimension: H and
+	// W, and N (pictures) and C (channels) if there are such, as in NCHW or HWC.
+	// Required for kind pixels.
+	Layout string `yaml:"layout,omitempty"`
+	// White is the value of a white sample of pixels before the model's normalisation;
+	// black is 0. Default: 255 for UINT8, else 1.
+	White float64 `yaml:"white,omitempty"`
+	// Mean of the normalisation of each channel of pixels, in units of white: a sample x
+	// stands for x times std plus mean. Default: 0.
+	Mean []float64 `yaml:"mean,omitempty,flow"`
+	// Std is the standard deviation of the normalisation, as mean. Default: 1.
+	Std []float64 `yaml:"std,omitempty,flow"`
 	// Min is the smallest value of a tensor that is let through. Default: none.
 	Min *float64 `yaml:"min,omitempty"`
 	// Max is the largest value of a tensor that is let through. Default: none.
@@ -68,6 +110,53 @@ type Input struct {
 	// NotFinite says what becomes of a tensor with NaN or infinity: reject or
 	// allow. Default: reject.
 	NotFinite NotFinite `yaml:"not_finite,omitempty"`
+}
+
+// Step is one change to pixels. Each takes the parameters that its line names.
+type Step struct {
+	// Step is crop (margins off each side, drawn by the key, and resized back), shrink
+	// (and restore), shrink_pad (shrunk, placed by the key, edges repeated around),
+	// median, gaussian (blur), bits (fewer bits a sample), jpeg (through JPEG), border
+	// (an outer frame becomes the colour inside it) or rotate (by an angle that the key
+	// draws). Required.
+	Step StepName `yaml:"step"`
+	// MinPercent is the least margin of a crop, in per cent of the side. Default: 0.
+	MinPercent float64 `yaml:"min_percent,omitempty"`
+	// MaxPercent is the largest margin of a crop, below 50. Required for crop.
+	MaxPercent float64 `yaml:"max_percent,omitempty"`
+	// Percent of each side by which shrink_pad shrinks, or of the shorter side that
+	// border replaces; below 50. Required for these.
+	Percent float64 `yaml:"percent,omitempty"`
+	// Factor of the sides for shrink, from 0.1 to below 1. Required for shrink.
+	Factor float64 `yaml:"factor,omitempty"`
+	// Size of the square of a median, in pixels: 3 or 5. Required for median.
+	Size int64 `yaml:"size,omitempty"`
+	// Sigma of gaussian, in pixels, at most 10. Required for gaussian.
+	Sigma float64 `yaml:"sigma,omitempty"`
+	// Depth that bits leaves, 1 to 7 bits a sample. Required for bits.
+	Depth int64 `yaml:"depth,omitempty"`
+	// Quality of jpeg, 1 to 100. Required for jpeg.
+	Quality int64 `yaml:"quality,omitempty"`
+	// MaxDegrees is the largest angle of rotate, at most 45. Required for rotate.
+	MaxDegrees float64 `yaml:"max_degrees,omitempty"`
+}
+
+// String returns the step as it stands in the file.
+func (s Step) String() string {
+	text := "{step: " + string(s.Step)
+	v := reflect.ValueOf(s)
+	for _, f := range fieldsOf(v.Type())[1:] {
+		if n := v.Field(f.index); !n.IsZero() {
+			text += fmt.Sprintf(", %s: %v", f.name, n)
+		}
+	}
+	return text + "}"
+}
+
+// compiled is the step in the terms of package sanitize.
+func (s Step) compiled() sanitize.Step {
+	return sanitize.Step{Op: sanitize.Op(s.Step), MinPercent: s.MinPercent, MaxPercent: s.MaxPercent, Percent: s.Percent,
+		Factor: s.Factor, Size: int(s.Size), Sigma: s.Sigma, Depth: int(s.Depth), Quality: int(s.Quality), MaxDegrees: s.MaxDegrees}
 }
 
 // Output says what an output holds.
@@ -130,11 +219,11 @@ func (m *Model) setDefaults() {
 	}
 }
 
-// unset is the size of an input for which the file says none.
-const unset Bytes = -1
+// unset is a limit of an input for which the file says none.
+const unset = math.MinInt64
 
 // setDefaults marks what complete fills in.
-func (in *Input) setDefaults() { in.MaxBytes = unset }
+func (in *Input) setDefaults() { in.MaxBytes, in.MaxPixels = unset, unset }
 
 // setDefaults fills in what holds for a check whatever else the file says.
 func (c *Check) setDefaults() { c.Action = Block }
@@ -163,28 +252,36 @@ func (in *Input) complete(limits *Limits) {
 	if in.MaxBytes == unset {
 		in.MaxBytes = map[InputKind]Bytes{Image: limits.MaxImageBytes, Text: limits.MaxTextBytes}[in.Kind]
 	}
+	if in.MaxPixels == unset {
+		in.MaxPixels = map[InputKind]int64{Image: limits.MaxImagePixels, Pixels: limits.MaxImagePixels}[in.Kind]
+	}
 	switch in.Kind {
 	case Image:
-		if in.Profile == "" {
-			in.Profile = Strip
-		}
-		if in.Formats == nil {
-			in.Formats = []Format{JPEG, PNG}
-		}
-		if in.Orientation == "" {
-			in.Orientation = Keep
-		}
-		if in.Encoding == "" {
-			in.Encoding = Raw
-		}
+		in.completeImage()
+	case Pixels:
+		fill(&in.Profile, Strip)
 	case Text:
-		if in.Profile == "" {
-			in.Profile = Balanced
-		}
+		fill(&in.Profile, Balanced)
 	case Tensor:
-		if in.NotFinite == "" {
-			in.NotFinite = Reject
-		}
+		fill(&in.NotFinite, Reject)
+	}
+}
+
+func (in *Input) completeImage() {
+	fill(&in.Profile, Strip)
+	if in.Formats == nil {
+		in.Formats = []Format{JPEG, PNG}
+	}
+	fill(&in.Orientation, Keep)
+	fill(&in.Verify, VerifyDecode)
+	fill(&in.Animation, RefuseAnimation)
+	fill(&in.Encoding, Raw)
+}
+
+// fill sets what the file leaves out.
+func fill[T ~string](value *T, standard T) {
+	if *value == "" {
+		*value = standard
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"path"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -75,93 +74,6 @@ func (v *validator) name(path, name string) {
 		v.fail(path, "required: a name")
 	case int64(len(name)) > v.c.Limits.MaxNameBytes:
 		v.fail(path, "is longer than limits.max_name_bytes (%d)", v.c.Limits.MaxNameBytes)
-	}
-}
-
-// optionsOf lists the keys that an input of a kind may have beside kind.
-var optionsOf = map[InputKind][]string{
-	Image:  {"profile", "formats", "orientation", "encoding", "max_bytes"},
-	Text:   {"profile", "max_bytes"},
-	Tensor: {"datatype", "shape", "min", "max", "not_finite"},
-	Opaque: {},
-}
-
-// profilesOf lists the profiles of the kinds that have them.
-var profilesOf = map[InputKind][]Profile{Image: {Strip, Light, Standard}, Text: {Balanced, Strict}}
-
-func (v *validator) input(in Input, path string) {
-	if in.Kind == "" {
-		v.fail(path+".kind", "required: one of %s", strings.Join(in.Kind.names(), ", "))
-		return
-	}
-	for _, f := range fieldsOf(reflect.TypeFor[Input]()) {
-		if key := join(path, f.name); f.name != "kind" && v.c.source.given(key) && !slices.Contains(optionsOf[in.Kind], f.name) {
-			v.fail(key, "does not apply to kind %s", in.Kind)
-		}
-	}
-	if profiles := profilesOf[in.Kind]; profiles != nil && !slices.Contains(profiles, in.Profile) {
-		v.fail(path+".profile", "%s is no profile of kind %s: one of %s", in.Profile, in.Kind, strings.Join(list(profiles...), ", "))
-	}
-	switch in.Kind {
-	case Image:
-		v.image(in, path)
-	case Text:
-		v.maxBytes(in, path, v.c.Limits.MaxTextBytes, "limits.max_text_bytes")
-	case Tensor:
-		v.tensor(in, path)
-	case Opaque:
-		v.warn(path+".kind", "kind opaque: the input reaches the model as it is")
-	}
-}
-
-func (v *validator) image(in Input, path string) {
-	v.maxBytes(in, path, v.c.Limits.MaxImageBytes, "limits.max_image_bytes")
-	if in.Profile == Standard && v.c.Keys.SanitizeFile == "" {
-		v.warn(path+".profile", "no keys.sanitize_file: the key of this profile is random at each start, and differs between replicas")
-	}
-	for i, f := range in.Formats {
-		if slices.Index(in.Formats, f) < i {
-			v.fail(fmt.Sprintf("%s.formats[%d]", path, i), "is listed twice")
-		}
-	}
-}
-
-// encoding checks how an image comes. The images of protocol openai are base64 to
-// clients and files to everybody else.
-func (v *validator) encoding(m *Model, in Input, path string) {
-	switch {
-	case in.Kind != Image:
-	case m.Protocol == OpenAI && in.Encoding == Base64:
-		v.fail(path, "does not apply to protocol openai, whose images are taken out of their URLs as files")
-	case m.Protocol == V2 && in.Encoding == Raw && v.c.Upstream.Dialect == V2JSON:
-		v.fail(path, "must be base64: JSON, which upstream.dialect %s sends, holds no bytes", V2JSON)
-	}
-}
-
-func (v *validator) maxBytes(in Input, path string, limit Bytes, name string) {
-	switch {
-	case !v.c.source.given(path + ".max_bytes"):
-	case in.MaxBytes < 1:
-		v.fail(path+".max_bytes", "must be above 0")
-	case in.MaxBytes > limit:
-		v.fail(path+".max_bytes", "must be at most %s (%s)", name, limit)
-	}
-}
-
-func (v *validator) tensor(in Input, path string) {
-	if in.Datatype == "BYTES" {
-		v.fail(path+".datatype", "kind tensor is for numbers; BYTES is of kind image, text or opaque")
-	}
-	if int64(len(in.Shape)) > v.c.Limits.MaxRank {
-		v.fail(path+".shape", "has more dimensions than limits.max_rank (%d)", v.c.Limits.MaxRank)
-	}
-	for i, n := range in.Shape {
-		if n < 1 && n != -1 {
-			v.fail(fmt.Sprintf("%s.shape[%d]", path, i), "a dimension is above 0, or -1 for any size")
-		}
-	}
-	if in.Min != nil && in.Max != nil && *in.Min > *in.Max {
-		v.fail(path+".min", "must be at most max (%s)", strconv.FormatFloat(*in.Max, 'g', -1, 64))
 	}
 }
 

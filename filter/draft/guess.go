@@ -23,14 +23,48 @@ func says(name string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(name, w) })
 }
 
-// kinds lists the kinds of which an input of a datatype can be.
-func kinds(d tensor.DataType) (names []string) {
-	for _, k := range []policy.Kind{policy.Image, policy.Text, policy.Tensor, policy.Opaque} {
-		if (policy.Input{Kind: k}).Carries(d) {
+// kinds lists the kinds of which an input can be.
+func kinds(s codec.Spec) (names []string) {
+	for _, k := range []policy.Kind{policy.Image, policy.Pixels, policy.Text, policy.Tensor, policy.Opaque} {
+		if (policy.Input{Kind: k}).Carries(s.DataType) && !rulesOut(k, s) {
 			names = append(names, k.String())
 		}
 	}
 	return names
+}
+
+// rulesOut reports whether the shape of an input speaks against a kind that its
+// datatype could carry.
+func rulesOut(k policy.Kind, s codec.Spec) bool {
+	switch k {
+	case policy.Image: // rows of file bytes, of any number
+		return s.DataType == tensor.Uint8 && (len(s.Shape) < 1 || len(s.Shape) > 2 || s.Shape[len(s.Shape)-1] != -1)
+	case policy.Pixels:
+		return layout(s) == ""
+	}
+	return false
+}
+
+// minSide is the side of a square, in pixels, from which it is taken for a picture.
+const minSide = 16
+
+// layout is the order of the dimensions of an input that looks like square pictures of
+// three channels; "" for others.
+func layout(s codec.Spec) string {
+	batch, shape := "", s.Shape
+	if len(shape) == 4 {
+		batch, shape = "N", shape[1:]
+	}
+	square := func(a, b int64) bool { return a == b && (a == -1 || a >= minSide) }
+	switch {
+	case len(shape) != 3:
+		return ""
+	case shape[0] == 3 && square(shape[1], shape[2]):
+		return batch + "CHW"
+	case shape[2] == 3 && square(shape[0], shape[1]):
+		return batch + "HWC"
+	}
+	return ""
 }
 
 // inputKind is the kind that the name of an input suggests, "" for none.
@@ -42,7 +76,7 @@ func inputKind(s codec.Spec) string {
 	case says(s.Name, textWords):
 		guess = policy.Text.String()
 	}
-	if !slices.Contains(kinds(s.DataType), guess) {
+	if !slices.Contains(kinds(s), guess) {
 		return ""
 	}
 	return guess

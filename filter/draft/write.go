@@ -11,12 +11,14 @@ import (
 	"unicode"
 
 	"weir/filter/codec"
+	"weir/sanitize/tensor"
 )
 
 const preface = `# Write for every "unconfirmed" what the input holds, then run weir check. Weir does
 # not start with this file before that is done.
 #
 #   image   files of images; all that is not picture is removed
+#   pixels  decoded pictures as numbers, which profiles can change
 #   text    UTF-8; hidden characters and controls are removed
 #   tensor  numbers; datatype, shape, range, NaN and infinity are checked
 #   opaque  anything; it reaches the model as it is
@@ -192,13 +194,19 @@ func (w *writer) input(in codec.Spec, v Version) {
 	if in.Optional {
 		text += ", optional"
 	}
-	all := kinds(in.DataType)
-	if i := slices.Index(all, "image"); i >= 0 && w.flat {
+	all := kinds(in)
+	switch i := slices.Index(all, "image"); {
+	case i < 0 || !w.flat:
+	case in.DataType == tensor.Bytes:
 		all[i] = "image with encoding: base64"
+	default: // whose bytes no JSON holds
+		all = slices.Delete(all, i, i+1)
 	}
 	text += ": " + strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
 	if guess := inputKind(in); guess != "" {
 		text += "; by its name " + guess
+	} else if order := layout(in); slices.Contains(all, "pixels") {
+		text += "; by its shape pixels with layout: " + order
 	}
 	w.line("      %s: {kind: unconfirmed}  # %s", scalar(in.Name), text)
 }

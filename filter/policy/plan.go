@@ -75,11 +75,16 @@ func (m *Model) Monitors(output string) bool {
 	return slices.ContainsFunc(m.Checks, func(c Check) bool { return c.Output == output && c.Mode != Off })
 }
 
-// Carries reports whether the rule can sanitise a tensor of this datatype: images
-// and texts travel in BYTES elements, numbers in all the other datatypes.
+// Carries reports whether the rule can sanitise a tensor of this datatype. Images
+// and texts travel in BYTES elements, the files of images in the rows of UINT8 tensors,
+// too; pixels in three datatypes, and numbers in all that are not BYTES.
 func (in Input) Carries(d tensor.DataType) bool {
 	switch in.Kind {
-	case Image, Text:
+	case Image:
+		return d == tensor.Bytes || d == tensor.Uint8 && in.Encoding == Raw
+	case Pixels:
+		return d == tensor.Uint8 || d == tensor.FP16 || d == tensor.FP32
+	case Text:
 		return d == tensor.Bytes
 	case Tensor:
 		return d != tensor.Bytes && d != tensor.Invalid

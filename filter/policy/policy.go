@@ -43,24 +43,36 @@ type Kind uint8
 // The kinds of inputs.
 const (
 	Undeclared Kind = iota
-	Image           // file bytes of an image in each BYTES element
+	Image           // files of images
+	Pixels          // decoded pictures, as numbers
 	Text            // UTF-8 in each BYTES element
 	Tensor          // numbers: datatype, shape, range, NaN and infinities
 	Opaque          // let through as it is, said out loud in the configuration
 )
 
-var kindNames = [...]string{"undeclared", "image", "text", "tensor", "opaque"}
+var kindNames = [...]string{"undeclared", "image", "pixels", "text", "tensor", "opaque"}
 
 // String returns the kind's name in the configuration.
 func (k Kind) String() string { return kindNames[min(int(k), len(kindNames)-1)] }
 
+// Encoding is the form in which the file of an image stands in a value.
+type Encoding uint8
+
+// The encodings.
+const (
+	Raw     Encoding = iota // its bytes
+	Base64                  // RFC 4648 §4, canonical
+	DataURI                 // RFC 2397, in base64
+)
+
 // Input is the rule of one input; of the options, those of its kind count.
 type Input struct {
-	Kind   Kind
-	Base64 bool // an image stands in each element as base64, not as the bytes of its file
-	Image  sanitize.ImageOptions
-	Text   sanitize.TextOptions
-	Tensor sanitize.TensorOptions
+	Kind     Kind
+	Encoding Encoding // of an image
+	Image    sanitize.ImageOptions
+	Pixels   sanitize.PixelOptions
+	Text     sanitize.TextOptions
+	Tensor   sanitize.TensorOptions
 }
 
 // Output is the rule of one output. Labels, if any, name its classes by index.

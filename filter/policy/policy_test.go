@@ -134,3 +134,47 @@ func TestFits(t *testing.T) {
 		}
 	}
 }
+
+// An image travels as rows of file bytes, too, and pixels in the layout that is said.
+func TestFitsCarriers(t *testing.T) {
+	spec := func(d tensor.DataType, shape ...int64) codec.Spec { return codec.Spec{Name: "I", DataType: d, Shape: shape} }
+	pixels := func(layout string, change func(*Input)) Input {
+		in := Input{Kind: Pixels}
+		in.Pixels.Layout = layout
+		if change != nil {
+			change(&in)
+		}
+		return in
+	}
+	for name, tc := range map[string]struct {
+		rule  Input
+		spec  codec.Spec
+		batch int
+		fits  bool
+	}{
+		"files in elements":          {Input{Kind: Image}, spec(tensor.Bytes, -1, 1), 8, true},
+		"one file":                   {Input{Kind: Image}, spec(tensor.Uint8, -1), 0, true},
+		"rows of files":              {Input{Kind: Image}, spec(tensor.Uint8, -1, -1), 8, true},
+		"rows of a fixed size":       {Input{Kind: Image}, spec(tensor.Uint8, 2, 4096), 0, true},
+		"a batch of bytes":           {Input{Kind: Image}, spec(tensor.Uint8, -1), 8, false},
+		"decoded pictures":           {Input{Kind: Image}, spec(tensor.Uint8, -1, 64, 64, 3), 8, false},
+		"base64 in rows":             {Input{Kind: Image, Encoding: Base64}, spec(tensor.Uint8, -1), 0, false},
+		"data: URIs in elements":     {Input{Kind: Image, Encoding: DataURI}, spec(tensor.Bytes, -1), 0, true},
+		"files in INT8":              {Input{Kind: Image}, spec(tensor.Int8, -1), 0, false},
+		"pixels":                     {pixels("NCHW", nil), spec(tensor.FP32, -1, 3, 32, 32), 8, true},
+		"pixels without a batch":     {pixels("HWC", nil), spec(tensor.Uint8, 32, 32, 3), 0, true},
+		"a batch that N does not":    {pixels("CHWN", nil), spec(tensor.FP32, -1, 3, 32, 32), 8, false},
+		"no batch dimension":         {pixels("CHW", nil), spec(tensor.FP32, -1, 3, 32, 32), 8, false},
+		"pixels of doubles":          {pixels("HW", nil), spec(tensor.FP64, 32, 32), 0, false},
+		"another datatype":           {pixels("HW", func(in *Input) { in.Pixels.DataType = tensor.FP16 }), spec(tensor.FP32, 32, 32), 0, false},
+		"another size":               {pixels("HW", func(in *Input) { in.Pixels.Shape = []int64{32, 31} }), spec(tensor.FP32, 32, 32), 0, false},
+		"a size that is open":        {pixels("HW", func(in *Input) { in.Pixels.Shape = []int64{32, 31} }), spec(tensor.FP32, 32, -1), 0, true},
+		"three means, one channel":   {pixels("CHW", func(in *Input) { in.Pixels.Mean = make([]float64, 3) }), spec(tensor.FP32, 1, 32, 32), 0, false},
+		"three means, as it happens": {pixels("CHW", func(in *Input) { in.Pixels.Std = make([]float64, 3) }), spec(tensor.FP32, -1, 32, 32), 0, true},
+	} {
+		m := &Model{Inputs: map[string]Input{"I": tc.rule}}
+		if err := m.Fits(&codec.Signature{MaxBatchSize: tc.batch, Inputs: []codec.Spec{tc.spec}}); (err == nil) != tc.fits {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

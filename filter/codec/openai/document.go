@@ -4,12 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"strconv"
 
 	"weir/filter/codec"
 	"weir/filter/codec/strictjson"
-	"weir/sanitize"
 	"weir/sanitize/tensor"
 )
 
@@ -117,22 +115,15 @@ func (f *filling) hole(h hole) error {
 	return nil
 }
 
-// mediaTypes are those of the formats that may stand in a data: URI.
-var mediaTypes = []string{"image/png", "image/jpeg", "image/webp", "image/gif"}
-
-// image writes a file as a data: URI under the media type of what it is.
+// image writes a file as a data: URI.
 func (f *filling) image() error {
 	file, err := f.elements[Image].next()
 	if err != nil {
 		return err
 	}
-	media := "image/" + sanitize.SniffImage(file)
-	if !slices.Contains(mediaTypes, media) {
-		return codec.Refuse(codec.InputDataInvalid, "an image is not PNG, JPEG, WebP or GIF")
-	}
-	f.out = append(append(append(f.out, `"data:`...), media...), ";base64,"...)
-	f.out = append(base64.StdEncoding.AppendEncode(f.out, file), '"')
-	return nil
+	f.out, err = codec.AppendImageURI(append(f.out, '"'), file)
+	f.out = append(f.out, '"')
+	return err
 }
 
 func (f *filling) tokens(count int) error {

@@ -2,16 +2,13 @@ package openai
 
 import (
 	"bytes"
-	"encoding/base64"
-	"slices"
-	"strings"
 
 	"weir/filter/codec"
 )
 
 // imageURL reads the URL of an image, which must hold the image itself:
 //
-//	data:image/png;base64,… (or jpeg, webp, gif), nothing else, and no parameters
+//	data:image/png;base64,… (or jpeg, webp, gif, tiff, bmp), without parameters
 //
 // What the server would have to fetch is refused, for it could be anything.
 func imageURL(r *reader) error {
@@ -19,14 +16,9 @@ func imageURL(r *reader) error {
 	if err != nil {
 		return err
 	}
-	rest, ok := bytes.CutPrefix(url, []byte("data:"))
-	if !ok {
-		return codec.Refuse(codec.RemoteContentDenied, "images must be in the request, as data: URIs")
-	}
-	head, data, _ := bytes.Cut(rest, []byte(","))
-	media, ok := strings.CutSuffix(string(head[:min(len(head), 32)]), ";base64")
-	if !ok || !slices.Contains(mediaTypes, media) {
-		return codec.Refuse(codec.InputDataInvalid, "an image must begin with data:image/png;base64, (or jpeg, webp, gif)")
+	data, err := codec.CutImageURI(url)
+	if err != nil {
+		return err
 	}
 	r.hole(imageHole, 0)
 	return r.element(Image, func(dst []byte) ([]byte, error) { return appendBase64(dst, data) })
@@ -60,17 +52,10 @@ func isMP3(file []byte) bool {
 	return bytes.HasPrefix(file, []byte("ID3")) || len(file) >= 2 && file[0] == 0xFF && file[1]&0xE0 == 0xE0
 }
 
-// appendBase64 decodes base64 (RFC 4648 §4) that is in its one canonical form: the
-// standard alphabet, padded, without white space and with no bits left over.
+// appendBase64 decodes the file of an image or of audio, which is never empty.
 func appendBase64(dst, data []byte) ([]byte, error) {
-	if len(data) == 0 || bytes.IndexByte(data, '\r') >= 0 || bytes.IndexByte(data, '\n') >= 0 { // Go's decoder skips both
-		return nil, errBase64
+	if len(data) == 0 {
+		return nil, codec.Refuse(codec.InputDataInvalid, "a file is empty")
 	}
-	dst, err := base64.StdEncoding.Strict().AppendDecode(dst, data)
-	if err != nil {
-		return nil, errBase64
-	}
-	return dst, nil
+	return codec.AppendBase64(dst, data)
 }
-
-var errBase64 = codec.Refuse(codec.InputDataInvalid, "base64 must be in canonical form: padded, without white space")
