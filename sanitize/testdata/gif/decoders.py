@@ -41,7 +41,7 @@ def pillow(data):
         return None
 
 
-def opencv(data):
+def opencv(path, data):
     """Size, frames, and digests of the samples unchanged and as colour."""
     try:
         buffer = numpy.frombuffer(data, numpy.uint8)
@@ -49,15 +49,17 @@ def opencv(data):
         unchanged = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
         if colour is None or unchanged is None:
             return None
-        ok, frames = cv2.imdecodemulti(buffer, cv2.IMREAD_COLOR)
-        return dict(size=[colour.shape[1], colour.shape[0]], frames=len(frames) if ok else 0,
+        frames = max(1, cv2.imcount(str(path)))
+        # An extension behind the last frame makes it fail after it has read all of them.
+        ok, all_frames = cv2.imdecodemulti(buffer, cv2.IMREAD_COLOR)
+        return dict(size=[colour.shape[1], colour.shape[0]], frames=frames,
                     shape=list(unchanged.shape), depth=str(unchanged.dtype),
                     unchanged=digest(unchanged.tobytes()), colour=digest(colour.tobytes()),
-                    all=digest(*(f.tobytes() for f in frames)))
+                    all=digest(*(f.tobytes() for f in all_frames)) if ok else "")
     except Exception:
         return None
 
 
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     data = path.read_bytes()
-    print(json.dumps(dict(file=path.name, pillow=pillow(data), opencv=opencv(data))))
+    print(json.dumps(dict(file=path.name, pillow=pillow(data), opencv=opencv(path, data))))
