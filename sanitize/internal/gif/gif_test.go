@@ -210,6 +210,7 @@ func TestFaults(t *testing.T) {
 		"one pixel more":              {build("", codes(4, 0, 1, 4, 2, 3, 4, 0, 1, 4, 2, 3, 0, 5)), picture.Malformed},
 		"undefined code":              {build("", codes(4, 0, 7)), picture.Malformed},
 		"undefined code after clear":  {build("", codes(4, 6)), picture.Malformed},
+		"byte behind code-sized bits": {build("", "\x02\x07"+codes(append([]int{4, 4}, good...)...)[2:8]+"a\x00"), picture.Malformed},
 		"bytes behind the end":        {build("", "\x02\x08"+codes(good...)[2:7]+"abc\x00"), picture.Malformed},
 		"no terminator":               {build("", codes(good...)[:7]), picture.Truncated},
 		"control without a frame":     {bytes.Replace(build("", codes(good...)), []byte("\x00;"), []byte("\x00!\xF9\x04\x00\x00\x00\x00\x00;"), 1), picture.Malformed},
@@ -226,6 +227,7 @@ func TestFaults(t *testing.T) {
 		"plain":            build("", codes(good...)),
 		"no end code":      build("", codes(append([]int{4}, good[:12]...)...)),
 		"clear before end": build("", codes(append(slices.Clone(good[:12]), 4, 5)...)),
+		"one byte more":    build("", "\x02\x06"+codes(good...)[2:7]+"a\x00"),
 		"old version":      append([]byte("GIF87a"), build("", codes(good...))[6:]...),
 	} {
 		s, err := strip(data, picture.RefuseAnimation)

@@ -146,7 +146,9 @@ func (r *lzwReader) expand(code, last, next uint16, out []byte) (int, error) {
 	return n, nil
 }
 
-// close reads to the terminator of the sub-blocks behind the end code.
+// close reads to the terminator of the sub-blocks behind the end code. One byte more
+// is what some encoders write, and Go and Pillow skip. OpenCV does where the bits
+// that are left hold no code; otherwise it takes them for pixels.
 func (r *lzwReader) close() error {
 	extra := 0
 	for {
@@ -159,9 +161,9 @@ func (r *lzwReader) close() error {
 		}
 		extra++
 	}
-	if extra > 0 {
-		// Go, Pillow and OpenCV each take another number of such bytes.
+	if extra > 1 || extra == 1 && r.nbits > r.literals {
 		return picture.Errorf(picture.Malformed, "%d bytes behind the end of the image data", extra)
 	}
+	r.s.result.Remove("byte behind the image data", extra)
 	return nil
 }

@@ -1,6 +1,7 @@
 """Prints a JSON line for each file of a folder: what Pillow and OpenCV make of it.
 
 A decoder that refuses a file is null. Files are decoded in full, all frames of them.
+OpenCV is {"absent": true} for GIF files when it was built without GIF, as before 4.12.
 """
 import hashlib
 import io
@@ -14,6 +15,9 @@ import numpy
 from PIL import Image
 
 warnings.simplefilter("ignore")
+
+
+HAS_GIF = any("GIF:" in line and "YES" in line for line in cv2.getBuildInformation().splitlines())
 
 
 def digest(*parts):
@@ -43,6 +47,8 @@ def pillow(data):
 
 def opencv(path, data):
     """Size, frames, and digests of the samples unchanged and as colour."""
+    if data[:3] == b"GIF" and not HAS_GIF:
+        return dict(absent=True)
     try:
         buffer = numpy.frombuffer(data, numpy.uint8)
         colour = cv2.imdecode(buffer, cv2.IMREAD_COLOR)

@@ -43,11 +43,11 @@ def gif(width, height, body, colours=None, flags=0x80, background=0, aspect=0):
     return b"GIF89a" + head + ((colours or table(bits)) if flags & 0x80 else b"") + body + b";"
 
 
-def frame(width, height, bits=4, left=0, top=0, local=False, interlaced=False, size=255, pixels=None, **options):
+def frame(width, height, bits=4, left=0, top=0, local=False, interlaced=False, size=255, pixels=None, more=b"", **options):
     pixels = pixels or indices(width, height, 1 << bits)
     flags = (0x80 | bits - 1 if local else 0) | (0x40 if interlaced else 0)
     out = b"," + struct.pack("<HHHHB", left, top, width, height, flags)
-    return out + (table(bits, 13) if local else b"") + bytes([bits]) + blocks(lzw(bits, pixels, **options), size)
+    return out + (table(bits, 13) if local else b"") + bytes([bits]) + blocks(lzw(bits, pixels, **options) + more, size)
 
 
 def control(transparent=None, disposal=0, delay=0):
@@ -84,6 +84,7 @@ def main():
         "ramp.gif": gif(20, 9, frame(20, 9, pixels=bytes([1, 2, 3] * 60)), bytes(i // 3 for i in range(48)), flags=0x83),
         "almost_ramp.gif": gif(20, 9, frame(20, 9, pixels=bytes(i % 15 + 1 for i in range(180))),
                                b"\xAA\xBB\xCC" + bytes(i // 3 for i in range(3, 48)), flags=0x83),
+        "one_byte_more.gif": gif(20, 9, frame(20, 9, bits=8, more=b"x"), flags=0x87),
         "aspect.gif": gif(20, 9, frame(20, 9), flags=0xFB, aspect=49),
         "frames_local.gif": gif(20, 9, control(delay=5) + frame(20, 9, local=True)
                                 + control(2, 1, 8) + frame(9, 4, left=5, top=3), flags=0x83),
