@@ -107,6 +107,7 @@ var statuses = map[Reason]Status{
 	Reason(sanitize.TextInvalidUTF8):       {bad, codes.InvalidArgument, "a text is not valid UTF-8", "Send UTF-8."},
 	Reason(sanitize.TextTooLong):           {large, codes.ResourceExhausted, "a text is too long", "limits.max_text_bytes."},
 	Reason(sanitize.TextBidiOverride):      {bad, codes.InvalidArgument, "a text forges the order of its letters", "Directional overrides in left-to-right text."},
+	Reason(sanitize.TextHoldsImage):        {bad, codes.InvalidArgument, "a text is an image", "A file of an image, its base64 or its data: URI: declare what the input carries."},
 	Reason(sanitize.TensorDataType):        {bad, codes.InvalidArgument, "an input has the wrong datatype", "See datatype: of the input."},
 	Reason(sanitize.TensorShape):           {bad, codes.InvalidArgument, "an input has the wrong shape", "See shape: of the input."},
 	Reason(sanitize.TensorRange):           {bad, codes.InvalidArgument, "a value is out of range", "See min: and max: of the input."},

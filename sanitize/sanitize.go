@@ -78,6 +78,7 @@ const (
 	TextInvalidUTF8       Reason = "text_invalid_utf8"
 	TextTooLong           Reason = "text_too_long"
 	TextBidiOverride      Reason = "text_bidi_override" // order of the letters is forged
+	TextHoldsImage        Reason = "text_holds_image"   // a file, or its base64, where there should be text
 	TensorDataType        Reason = "tensor_datatype"
 	TensorShape           Reason = "tensor_shape"
 	TensorRange           Reason = "tensor_range"
@@ -92,7 +93,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{ImageTooLarge, ImageTooManyPixels, ImageFormatNotAllowed, ImageFormatUnknown,
 		ImageMalformed, ImageTruncated, ImageTooManyFrames, ImageTooManySegments,
-		ImageExpands, ImageUnsupported, TextInvalidUTF8, TextTooLong, TextBidiOverride,
+		ImageExpands, ImageUnsupported, TextInvalidUTF8, TextTooLong, TextBidiOverride, TextHoldsImage,
 		TensorDataType, TensorShape, TensorRange, TensorNotFinite, TensorHoldsImage, KindNotSupported,
 		DeadlineExceeded, Panicked}
 }

@@ -90,8 +90,11 @@ func (o TextOptions) maxBytes() int {
 // a selector after a Han ideograph a byte (strict: none). Text of Latin, Cyrillic
 // or Greek letters hides nothing.
 //
+// A text that is an image would get by what is done with images, and is refused: the
+// bytes of a file, a data: URI of one, and base64 that is the whole text.
+//
 // Refusals are TextInvalidUTF8, TextTooLong (the input or its normal form is over
-// the limit) and TextBidiOverride. Sources: UAX #15, UAX #9, UTS #51, the
+// the limit), TextHoldsImage and TextBidiOverride. Sources: UAX #15, UAX #9, UTS #51, the
 // Unicode Character Database, and Boucher et al., "Bad Characters" (2022).
 func Text(data []byte, o TextOptions) ([]byte, Report, error) {
 	report := Report{Kind: "text", Format: "utf-8"}
@@ -100,6 +103,9 @@ func Text(data []byte, o TextOptions) ([]byte, Report, error) {
 	}
 	if len(data) > o.maxBytes() {
 		return nil, report, tooLong(TextTooLong, len(data), o.maxBytes(), "%d bytes, limit %d")
+	}
+	if format := textImage(data); format != "" {
+		return nil, report, refuse(TextHoldsImage, "a file of format %s", format)
 	}
 	if plainSpan(data) == len(data) {
 		report.Action = Unchanged
@@ -116,6 +122,9 @@ func Text(data []byte, o TextOptions) ([]byte, Report, error) {
 	out, err := settle(resolveControls(data, &found), strict, o.maxBytes(), &found)
 	if err != nil {
 		return nil, report, err
+	}
+	if format := textImage(out); format != "" { // which hidden characters hid
+		return nil, report, refuse(TextHoldsImage, "a file of format %s", format)
 	}
 	report.Action = found.action(!bytes.Equal(out, data))
 	report.Removed = found.removed

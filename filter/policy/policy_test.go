@@ -137,7 +137,9 @@ func TestFits(t *testing.T) {
 
 // An image travels as rows of file bytes, too, and pixels in the layout that is said.
 func TestFitsCarriers(t *testing.T) {
-	spec := func(d tensor.DataType, shape ...int64) codec.Spec { return codec.Spec{Name: "I", DataType: d, Shape: shape} }
+	spec := func(d tensor.DataType, shape ...int64) codec.Spec {
+		return codec.Spec{Name: "I", DataType: d, Shape: shape}
+	}
 	pixels := func(layout string, change func(*Input)) Input {
 		in := Input{Kind: Pixels}
 		in.Pixels.Layout = layout
