@@ -1,0 +1,229 @@
+//go:build e2e
+
+package webp
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"image"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	xwebp "golang.org/x/image/webp"
+
+	"weir/sanitize/internal/picture"
+)
+
+// mutations is how many mutated files are made of each seed.
+const mutations = 400
+
+// view is what Pillow or OpenCV makes of a file; nil if it refuses it.
+type view map[string]any
+
+func (v view) size() image.Point {
+	size := v["size"].([]any)
+	return image.Pt(int(size[0].(float64)), int(size[1].(float64)))
+}
+
+func (v view) frames() int { return int(v["frames"].(float64)) }
+
+type decoded struct {
+	File   string
+	Pillow view
+	OpenCV view
+}
+
+// source is a file that passed.
+type source struct {
+	data     []byte
+	stripped *picture.Stripped
+}
+
+// TestDecodersAgree mutates the seeds. Whatever passes is a file that Pillow and
+// OpenCV, that is libwebp, read with the size and number of frames that Strip says,
+// and decode to the same samples before and after; x/image reads what is no
+// animation. With WEIR_CORPUS, a folder, it looks at the files in it, too.
+func TestDecodersAgree(t *testing.T) {
+	dir := t.TempDir()
+	sources := map[string]source{}
+	total := eachSource(t, func(name string, data []byte) {
+		s, err := Strip(t.Context(), data, options())
+		if err != nil {
+			return
+		}
+		sources[name] = source{data, s}
+		for kind, content := range map[string][]byte{"before": data, "after": s.Data} {
+			if err := os.WriteFile(filepath.Join(dir, name+"."+kind), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if len(sources) < total/20 {
+		t.Errorf("only %d files of %d passed", len(sources), total)
+	}
+	t.Logf("%d files of %d passed", len(sources), total)
+	views := decodeAll(t, dir)
+	for name, s := range sources {
+		before, after := views[name+".before"], views[name+".after"]
+		if problem := compare(t, s, before, after); problem != "" {
+			t.Errorf("%s: %s\nbefore %v\nafter  %v\nremoved %v", name, problem, before, after, s.stripped.Removed)
+			save(t, name, s.data)
+		}
+	}
+}
+
+func compare(t *testing.T, s source, before, after decoded) string {
+	info := s.stripped.Info
+	size := image.Pt(info.Width, info.Height)
+	turned := size // OpenCV 5 turns the picture, OpenCV 4 does not
+	if s.stripped.Orientation >= 5 {
+		turned = image.Pt(size.Y, size.X)
+	}
+	switch {
+	case before.Pillow == nil:
+		return "Pillow refuses it"
+	case before.OpenCV == nil:
+		return "OpenCV refuses it"
+	case before.Pillow.size() != size || before.OpenCV.size() != size && before.OpenCV.size() != turned:
+		return fmt.Sprintf("Strip reads a size of %v", size)
+	case before.Pillow.frames() != info.Frames || before.OpenCV.frames() != info.Frames:
+		return fmt.Sprintf("Strip reads %d frames", info.Frames)
+	case !reflect.DeepEqual(before.Pillow, after.Pillow):
+		return "Pillow reads something else"
+	case !reflect.DeepEqual(before.OpenCV, after.OpenCV):
+		return "OpenCV reads something else"
+	}
+	again, err := Strip(t.Context(), s.stripped.Data, options())
+	if err != nil || !bytes.Equal(again.Data, s.stripped.Data) {
+		return fmt.Sprintf("strip is not idempotent: %v", err)
+	}
+	if bytes.Contains(s.stripped.Data[:min(len(s.stripped.Data), 40)], []byte("ANIM")) {
+		return ""
+	}
+	for _, data := range [][]byte{s.data, s.stripped.Data} {
+		config, err := xwebp.DecodeConfig(bytes.NewReader(data))
+		if err != nil || image.Pt(config.Width, config.Height) != size {
+			return fmt.Sprintf("x/image reads a size of %d × %d: %v", config.Width, config.Height, err)
+		}
+	}
+	if !reflect.DeepEqual(samples(t, s.data), samples(t, s.stripped.Data)) {
+		return "x/image reads something else"
+	}
+	return ""
+}
+
+// eachSource calls try with the seeds, their mutations and the corpus. It returns how
+// many there are.
+func eachSource(t *testing.T, try func(name string, data []byte)) int {
+	t.Helper()
+	total := 0
+	r := rand.New(rand.NewPCG(5, 6))
+	for name, data := range seeds(t) {
+		try(name, data)
+		for i := range mutations {
+			try(fmt.Sprintf("%s-%d", name, i), mutate(r, data))
+		}
+		total += 1 + mutations
+	}
+	if corpus := os.Getenv("WEIR_CORPUS"); corpus != "" {
+		paths, err := filepath.Glob(filepath.Join(corpus, "*.webp"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			try("corpus-"+filepath.Base(path), data)
+		}
+		total += len(paths)
+	}
+	return total
+}
+
+// mutate changes, drops, adds or copies some bytes, more often at the front, where
+// the headers are.
+func mutate(r *rand.Rand, data []byte) []byte {
+	out := bytes.Clone(data)
+	for range 1 + r.IntN(2) {
+		at := r.IntN(len(out))
+		if r.IntN(2) == 0 {
+			at = r.IntN(min(len(out), 100))
+		}
+		switch r.IntN(8) {
+		case 0:
+			out = append(out[:at], out[min(len(out), at+1+r.IntN(4)):]...)
+		case 1:
+			out = append(out[:at], append([]byte{byte(r.Uint32())}, out[at:]...)...)
+		case 2:
+			out[at] = byte(r.IntN(4))
+		case 3:
+			out[at] ^= 1 << r.IntN(8)
+		case 4:
+			out[at]++
+		case 5:
+			from := r.IntN(len(out))
+			copy(out[at:], out[from:min(len(out), from+8)])
+		default:
+			out[at] = byte(r.Uint32())
+		}
+		if len(out) == 0 {
+			return bytes.Clone(data)
+		}
+	}
+	return out
+}
+
+// decodeAll lets Pillow and OpenCV decode the files of a folder.
+func decodeAll(t *testing.T, dir string) map[string]decoded {
+	t.Helper()
+	cmd := exec.Command(python(t), "../../testdata/webp/decoders.py", dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr // OpenCV logs what it refuses
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.Bytes()[max(0, stderr.Len()-2000):])
+	}
+	found := map[string]decoded{}
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	for lines.Scan() {
+		var d decoded
+		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
+			t.Fatal(err)
+		}
+		found[d.File] = d
+	}
+	return found
+}
+
+// save keeps a file that fails the test for who has to look at it.
+func save(t *testing.T, name string, data []byte) {
+	if dir := os.Getenv("WEIR_SAVE"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// python is an interpreter with Pillow and OpenCV: $WEIR_PYTHON, or the one that make
+// deps installs.
+func python(t *testing.T) string {
+	if p := os.Getenv("WEIR_PYTHON"); p != "" {
+		return p
+	}
+	root, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := cmp.Or(os.Getenv("WEIR_DEPS"), filepath.Join(strings.TrimSpace(string(root)), ".deps"))
+	return filepath.Join(deps, "venv", "bin", "python")
+}
