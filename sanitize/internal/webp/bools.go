@@ -66,6 +66,10 @@ var boolShift = func() (shift [127]uint8) {
 	return shift
 }()
 
+// outside tells whether the data begins outside the interval that decoding starts
+// with. No encoder writes that, and decoders make different things of it.
+func (r *boolReader) outside() bool { return len(r.data) > 0 && r.data[0] == 0xFF }
+
 // used is how many bytes the decisions so far were made from. It is more than the
 // data has when the partition is truncated.
 func (r *boolReader) used() int { return (r.need + 7) / 8 }

@@ -81,6 +81,9 @@ func stripVP8(ctx context.Context, p []byte, h vp8Header, result *picture.Stripp
 	first := p[vp8HeaderSize : vp8HeaderSize+h.first]
 	rest := p[vp8HeaderSize+h.first:]
 	c := &boolCopier{r: newBoolReader(first)}
+	if c.r.outside() {
+		return nil, picture.Errorf(picture.Malformed, "the first VP8 partition begins with FF")
+	}
 	w.frame.read(c, nil)
 	if err := w.splitTokens(rest); err != nil {
 		return nil, err
@@ -130,7 +133,11 @@ func (w *vp8Walk) splitTokens(p []byte) error {
 		if size == 0 && (i < rows || i == n-1) {
 			return picture.Errorf(picture.Truncated, "VP8 partition %d is empty", i+1)
 		}
-		w.tokens = append(w.tokens, newBoolReader(rest[:size]))
+		r := newBoolReader(rest[:size])
+		if r.outside() && i < rows {
+			return picture.Errorf(picture.Malformed, "VP8 partition %d begins with FF", i+1)
+		}
+		w.tokens = append(w.tokens, r)
 		rest = rest[size:]
 	}
 	return nil

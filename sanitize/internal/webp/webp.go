@@ -104,8 +104,11 @@ func (s *stripper) extended(c *chunkReader, p []byte) error {
 	if err := s.opts.Limits.CheckSize(int64(s.width), int64(s.height)); err != nil {
 		return err
 	}
-	if s.flags&^knownFlags != 0 || !bytes.Equal(p[1:4], []byte{0, 0, 0}) {
-		s.result.Remove("VP8X reserved bits", 4)
+	if s.flags&^knownFlags != 0 { // refused by libwebp's demuxer, but not by its decoder
+		return picture.Errorf(picture.Malformed, "VP8X flags %02X", s.flags)
+	}
+	if !bytes.Equal(p[1:4], []byte{0, 0, 0}) {
+		s.result.Remove("VP8X reserved bits", 3)
 	}
 	if s.flags&flagAnimation != 0 {
 		return s.animation(c)

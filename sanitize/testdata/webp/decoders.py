@@ -46,10 +46,10 @@ def pillow(data):
 
 
 def opencv(path, data):
-    """Size as shown, frames, and digests of the samples unchanged and as colour."""
+    """Size, frames, and digests of the samples unchanged and as colour."""
     try:
         buffer = numpy.frombuffer(data, numpy.uint8)
-        colour = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
+        colour = cv2.imdecode(buffer, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         unchanged = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
         if colour is None or unchanged is None:
             return None
