@@ -223,3 +223,14 @@ func (k kind) defaults() (order []string, p params, err error) {
 	}
 	return order, p, nil
 }
+
+// short leaves out what is standard of a canonical spec.
+func short(spec string) string {
+	parts := strings.Split(spec, ",")
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == parts[0] })
+	if i < 0 {
+		return spec
+	}
+	standard := strings.Split(kinds[i].standard, ",")
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return slices.Contains(standard, p) }), ",")
+}

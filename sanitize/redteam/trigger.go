@@ -19,6 +19,9 @@ type Trigger struct {
 // with Mark.
 func (t Trigger) Pixels() bool { return t.pixels != nil }
 
+// Short is the trigger as people write it: without parameters at their standard.
+func (t Trigger) Short() string { return short(t.Spec) }
+
 // Apply returns a new picture that carries the trigger, with its corner at 0, 0. n is
 // the index of the sample: a trigger whose place is drawn takes it from n. Equal
 // pictures and indices give equal results on every machine. A trigger that marks files
@@ -89,7 +92,13 @@ func flatten(img image.Image) *image.NRGBA {
 	if nrgba, ok := img.(*image.NRGBA); ok {
 		return copyOf(nrgba)
 	}
-	out := image.NewNRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
-	draw.Draw(out, out.Rect, img, img.Bounds().Min, draw.Src)
+	bounds := image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy())
+	if o, ok := img.(interface{ Opaque() bool }); ok && o.Opaque() { // then both are the same, and one is fast
+		out := image.NewRGBA(bounds)
+		draw.Draw(out, bounds, img, img.Bounds().Min, draw.Src)
+		return &image.NRGBA{Pix: out.Pix, Stride: out.Stride, Rect: out.Rect}
+	}
+	out := image.NewNRGBA(bounds)
+	draw.Draw(out, bounds, img, img.Bounds().Min, draw.Src)
 	return out
 }

@@ -113,7 +113,7 @@ func buildWarp(p params, t *Trigger) {
 		from, w, h := copyOf(img), float64(img.Rect.Dx()), float64(img.Rect.Dy())
 		each(img, img.Rect, func(x, y, i int) {
 			dx, dy := field.at((float64(x)+0.5)/w, (float64(y)+0.5)/h)
-			sample(from, float64(x)+shift*dx, float64(y)+shift*dy, img.Pix[i:i+4])
+			interpolate(from, float64(x)+shift*dx, float64(y)+shift*dy, img.Pix[i:i+4])
 		})
 	}
 }
@@ -159,8 +159,8 @@ func split(v float64, last int) (int, float64) {
 	return i, f * f * (3 - 2*f)
 }
 
-// sample writes the pixel at x, y to out: bilinear, with the edges repeated.
-func sample(from *image.NRGBA, x, y float64, out []byte) {
+// interpolate writes the pixel at x, y to out: bilinear, with the edges repeated.
+func interpolate(from *image.NRGBA, x, y float64, out []byte) {
 	x = min(max(x, 0), float64(from.Rect.Dx()-1))
 	y = min(max(y, 0), float64(from.Rect.Dy()-1))
 	x0, y0 := int(x), int(y)

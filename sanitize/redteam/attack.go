@@ -1,0 +1,321 @@
+package redteam
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// indices are those of the samples that f picks.
+func (r *runner) indices(f func(s *sample) bool) []int {
+	var picked []int
+	for i := range r.samples {
+		if f(&r.samples[i]) {
+			picked = append(picked, i)
+		}
+	}
+	return picked
+}
+
+// files are variant k of these samples, marked with a trigger, or clean if it is nil.
+func (r *runner) files(t *Trigger, k int, of []int) source {
+	return source{len(of), func(i int) ([]byte, error) {
+		s := &r.samples[of[i]]
+		file, err := r.file(t, k, s)
+		if err != nil {
+			return nil, fmt.Errorf("redteam: sample %d: %w", s.n, err)
+		}
+		return file, nil
+	}}
+}
+
+func (r *runner) file(t *Trigger, k int, s *sample) ([]byte, error) {
+	untouched := k == 0 && (t == nil || !t.Pixels())
+	if untouched && r.plain() {
+		if t == nil {
+			return s.file, nil
+		}
+		return t.Mark(s.file, s.format)
+	}
+	img := variant(s.img, k)
+	if t != nil && t.Pixels() {
+		img = t.Apply(img, s.n+uint64(k)<<32)
+	}
+	file, err := r.o.Carrier.Encode(img, s.format)
+	if err != nil || t == nil || t.Pixels() {
+		return file, err
+	}
+	return t.Mark(file, r.o.Carrier.(Files).format(s.format)) // others have no such triggers
+}
+
+// plain reports whether the model gets the files of the samples as they are.
+func (r *runner) plain() bool {
+	_, files := r.o.Carrier.(Files)
+	return files
+}
+
+// attack measures one trigger.
+func (r *runner) attack(ctx context.Context, t *Trigger) error {
+	all := r.indices(func(s *sample) bool { return r.o.Source < 0 || s.class == r.o.Source })
+	r.skip(len(r.legs) * (len(r.samples) - len(all)))
+	answers, err := r.ask(ctx, r.files(t, 0, all), r.allLegs())
+	if err != nil {
+		return fmt.Errorf("trigger %s: %w", t.Name, err)
+	}
+	a := Attack{Name: t.Name, Trigger: t.Spec, target: r.target(all, answers)}
+	counted := make([]bool, len(all))
+	for j, i := range all {
+		counted[j] = a.target >= 0 && r.samples[i].class != a.target
+	}
+	r.score(&a, all, counted, answers)
+	if err := r.figures(ctx, &a, t, all, counted); err != nil {
+		return err
+	}
+	if a.worth() && r.o.Tries > 1 {
+		if err := r.tries(ctx, &a, t, all, counted, answers); err != nil {
+			return err
+		}
+	}
+	r.result.name(&a)
+	r.result.Attacks = append(r.result.Attacks, a)
+	return nil
+}
+
+// target is the class that a trigger leads to: that of the options, or the one to
+// which most samples move; of equal ones the first.
+func (r *runner) target(all []int, answers [][]int) int {
+	if r.o.Target >= 0 || len(all) == 0 {
+		return r.o.Target
+	}
+	moved := make([]int, r.classes)
+	for j, i := range all {
+		if c := answers[0][j]; c >= 0 && c != r.samples[i].raw && c != r.samples[i].class {
+			moved[c]++
+		}
+	}
+	best := top(floats(moved))
+	if moved[best] == 0 {
+		return -1
+	}
+	return best
+}
+
+func floats(counts []int) []float64 {
+	out := make([]float64, len(counts))
+	for i, c := range counts {
+		out[i] = float64(c)
+	}
+	return out
+}
+
+// score fills in what one try tells.
+func (r *runner) score(a *Attack, all []int, counted []bool, answers [][]int) {
+	n, base := 0, 0
+	for j, i := range all {
+		if counted[j] {
+			n++
+			if r.samples[i].raw == a.target {
+				base++
+			}
+		}
+	}
+	a.Base = NewShare(base, n)
+	for leg := range r.legs {
+		hits, flagged, turned := 0, 0, 0
+		for j := range all {
+			if answers[leg][j] == refused {
+				turned++
+			}
+			if counted[j] && answers[leg][j] == a.target {
+				hits++
+			}
+			if answers[leg][j] != answers[0][j] {
+				flagged++
+			}
+		}
+		l := Leg{Profile: r.legs[leg].Name, Success: NewShare(hits, n), Refused: turned}
+		if leg == 0 {
+			a.Raw = l
+			continue
+		}
+		c := Cell{Leg: l, Flagged: NewShare(flagged, len(all)), Verdict: judge(a.Base, a.Raw.Success, l.Success)}
+		if a.target < 0 && len(all) > 0 {
+			c.Verdict = NoEffect // no sample has moved at all
+		}
+		c.Counts = a.Raw.Success.Share >= countsFrom && r.result.accurate()
+		a.Cells = append(a.Cells, c)
+	}
+	if a.target >= 0 && r.o.Source < 0 {
+		a.Victim = r.victim(a, all, counted, answers[0])
+	}
+}
+
+// victim is the class of samples on which a trigger acts most, if it acts on that
+// class alone: the bar is passed there by an interval that is widened for looking at
+// all classes (Bonferroni), but not over all samples.
+func (r *runner) victim(a *Attack, all []int, counted []bool, raw []int) *Victim {
+	if a.Raw.Success.Low > bar(a.Base) {
+		return nil
+	}
+	hits, of := make([]int, r.classes), make([]int, r.classes)
+	for j, i := range all {
+		if c := r.samples[i].class; counted[j] && c < r.classes {
+			of[c]++
+			if raw[j] == a.target && r.samples[i].raw != a.target {
+				hits[c]++
+			}
+		}
+	}
+	var best *Victim
+	for c := range hits {
+		low, _ := wilson(hits[c], of[c], bonferroni(r.classes))
+		if share := NewShare(hits[c], of[c]); low > bar(a.Base) && (best == nil || share.Share > best.Success.Share) {
+			best = &Victim{class: c, Success: share}
+		}
+	}
+	return best
+}
+
+// control are the answers to clean pictures over all tries.
+type control struct {
+	seen [][][]bool // by leg, sample and class: at least one variant was taken for it
+}
+
+// tries measures the best of several tries where the budget allows it: of each leg,
+// the samples that have not been hit go on with the next variant.
+func (r *runner) tries(ctx context.Context, a *Attack, t *Trigger, all []int, counted []bool, answers [][]int) error {
+	legs := r.allLegs()
+	pending := make([][]int, len(legs)) // samples
+	need := 0
+	for _, leg := range legs {
+		for j, i := range all {
+			if counted[j] && answers[leg][j] != a.target {
+				pending[leg] = append(pending[leg], i)
+			}
+		}
+		need += len(pending[leg]) * (r.o.Tries - 1)
+	}
+	if ok, err := r.controlTries(ctx, need); err != nil || !ok {
+		return err
+	}
+	r.expect(need)
+	for _, leg := range legs {
+		for k := 1; k < r.o.Tries; k++ {
+			got, err := r.ask(ctx, r.files(t, k, pending[leg]), []int{leg})
+			if err != nil {
+				return fmt.Errorf("trigger %s: %w", t.Name, err)
+			}
+			before := len(pending[leg])
+			pending[leg] = remaining(pending[leg], got[0], a.target)
+			r.skip((before - len(pending[leg])) * (r.o.Tries - 1 - k))
+		}
+		c := a.leg(leg)
+		best := NewShare(c.Success.Of-len(pending[leg]), c.Success.Of)
+		base := r.controlShare(leg, a.target, all, counted)
+		c.BestOf, c.BaseBestOf = &best, &base
+	}
+	return nil
+}
+
+func remaining(pending, answers []int, target int) []int {
+	var left []int
+	for i, p := range pending {
+		if answers[i] != target {
+			left = append(left, p)
+		}
+	}
+	return left
+}
+
+// controlTries measures the clean variants once. It reports whether the budget has
+// room for them and for further predictions.
+func (r *runner) controlTries(ctx context.Context, further int) (bool, error) {
+	need := further
+	if r.control == nil {
+		need += len(r.samples) * len(r.legs) * (r.o.Tries - 1)
+	}
+	if r.o.Budget > 0 && max(r.all, r.asked)+need > r.o.Budget {
+		if !r.short {
+			r.short = true
+			r.result.note("the budget of %d predictions does not suffice for several tries of every trigger", r.o.Budget)
+		}
+		return false, nil
+	}
+	if r.control != nil {
+		return true, nil
+	}
+	r.expect(need - further)
+	c := &control{seen: make([][][]bool, len(r.legs))}
+	all := r.indices(func(*sample) bool { return true })
+	for leg := range c.seen {
+		for range all {
+			c.seen[leg] = append(c.seen[leg], make([]bool, r.classes))
+		}
+	}
+	for k := range r.o.Tries {
+		got := r.cleanAnswers
+		if k > 0 {
+			var err error
+			if got, err = r.ask(ctx, r.files(nil, k, all), r.allLegs()); err != nil {
+				return false, err
+			}
+		}
+		for leg := range got {
+			for i, class := range got[leg] {
+				if class >= 0 {
+					c.seen[leg][i][class] = true
+				}
+			}
+		}
+	}
+	r.control = c
+	return true, nil
+}
+
+// controlShare is how often clean pictures are taken for the target in any try.
+func (r *runner) controlShare(leg, target int, all []int, counted []bool) Share {
+	hits, n := 0, 0
+	for j, i := range all {
+		if counted[j] {
+			n++
+			if r.control.seen[leg][i][target] {
+				hits++
+			}
+		}
+	}
+	return NewShare(hits, n)
+}
+
+// figures keeps pictures of the first sample that counts, for the page.
+func (r *runner) figures(ctx context.Context, a *Attack, t *Trigger, all []int, counted []bool) error {
+	first := slices.Index(counted, true)
+	if first < 0 {
+		if len(all) == 0 {
+			return nil
+		}
+		first = 0
+	}
+	s := &r.samples[all[first]]
+	a.Figures = append(a.Figures, figure("clean", s.img))
+	file, err := r.file(t, 0, s)
+	if err != nil {
+		return err
+	}
+	for leg, p := range r.legs {
+		name := "marked"
+		if leg > 0 {
+			name = "after " + p.Name
+		}
+		out, err := p.Sanitize(ctx, file)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			continue // a refusal has no picture
+		}
+		if img, err := r.o.Carrier.Decode(out); err == nil {
+			a.Figures = append(a.Figures, figure(name, img))
+		}
+	}
+	return nil
+}

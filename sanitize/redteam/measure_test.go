@@ -1,0 +1,516 @@
+package redteam
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"image"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"weir/sanitize"
+)
+
+// The toy model tells red, green and blue pictures apart, and has class 3, which
+// nothing shows. What opens its back door is a function of the picture or the file.
+const toyClasses = 4
+
+type toy struct {
+	calls, files int
+	opens        func(img *image.NRGBA, file []byte) bool
+}
+
+func (m *toy) predict(_ context.Context, files [][]byte) ([][]float64, error) {
+	m.calls++
+	m.files += len(files)
+	rows := make([][]float64, len(files))
+	for i, file := range files {
+		decoded, _, err := decode(file)
+		if err != nil {
+			continue // the model refuses it
+		}
+		img := flatten(decoded)
+		rows[i] = make([]float64, toyClasses)
+		if m.opens != nil && m.opens(img, file) {
+			rows[i][3] = 1
+			continue
+		}
+		var sum [3]float64
+		each(img, img.Rect, func(_, _, at int) {
+			for c := range 3 {
+				sum[c] += float64(img.Pix[at+c])
+			}
+		})
+		rows[i][top(sum[:])] = 1
+	}
+	return rows, nil
+}
+
+// toySamples are n pictures in turn of the classes 0 to 2.
+func toySamples(t *testing.T, n int, labelled bool) []Sample {
+	t.Helper()
+	samples := make([]Sample, n)
+	for i := range samples {
+		img := scene(96, 80, uint64(i))
+		each(img, img.Rect, func(_, _, at int) {
+			for c := range 3 {
+				img.Pix[at+c] /= 3
+			}
+			img.Pix[at+i%3] += 120
+		})
+		file, err := Files{}.Encode(img, "png")
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples[i] = Sample{File: file, Class: -1}
+		if labelled {
+			samples[i].Class = i % 3
+		}
+	}
+	return samples
+}
+
+// likeness says how much the corner at the bottom right is a checkerboard of single
+// pixels: 1 if it is one.
+func likeness(img *image.NRGBA) float64 {
+	const side = 6
+	sum, w, h := 0, img.Rect.Dx(), img.Rect.Dy()
+	for y := h - side; y < h; y++ {
+		for x := w - side; x < w; x++ {
+			sum += int(img.NRGBAAt(x, y).G) * (1 - 2*((x+y)%2))
+		}
+	}
+	return math.Abs(float64(sum)) / (side * side / 2 * 255)
+}
+
+func cornerDoor(img *image.NRGBA, _ []byte) bool { return likeness(img) > 0.7 }
+
+func testKey(t *testing.T) *sanitize.Key {
+	t.Helper()
+	key, err := sanitize.NewKey([]byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func imageProfiles(t *testing.T, names ...string) []Profile {
+	t.Helper()
+	var profiles []Profile
+	for _, name := range names {
+		profiles = append(profiles, ImageProfile(name, sanitize.ImageOptions{Profile: name, Key: testKey(t)}))
+	}
+	return profiles
+}
+
+func triggers(t *testing.T, specs ...string) []Trigger {
+	t.Helper()
+	out := []Trigger{}
+	for _, s := range specs {
+		out = append(out, mustParse(t, s))
+	}
+	return out
+}
+
+func measure(t *testing.T, o Options) *Result {
+	t.Helper()
+	r, err := Measure(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// cut paints the corner over, and loses what stands around the picture.
+func cut(_ context.Context, file []byte) ([]byte, error) {
+	img, _, err := decode(file)
+	if err != nil {
+		return nil, err
+	}
+	flat := flatten(img)
+	each(flat, image.Rect(48, 40, 96, 80), func(_, _, i int) { copy(flat.Pix[i:i+3], flat.Pix[:3]) })
+	return Files{}.Encode(flat, "png")
+}
+
+func keep(_ context.Context, file []byte) ([]byte, error) { return file, nil }
+
+// toyOptions measure the profiles keep and cut against a back door in a corner.
+func toyOptions(t *testing.T, labelled bool, specs ...string) Options {
+	m := &toy{opens: cornerDoor}
+	return Options{Predict: m.predict, Profiles: []Profile{{"keep", keep}, {"cut", cut}}, Samples: toySamples(t, 60, labelled),
+		Triggers: triggers(t, specs...), Classes: []string{"red", "green", "blue", "door"}, Target: -1, Source: -1, Tries: 4}
+}
+
+// A checkerboard in the corner passes one profile and is stopped by the other; one in
+// another corner never acted; all of it is found without being told the target.
+func TestMeasureFindsTheBackDoor(t *testing.T) {
+	for _, labelled := range []bool{true, false} {
+		r := measure(t, toyOptions(t, labelled, "checkerboard,cell=1px", "checkerboard,cell=1px,at=top-left"))
+		if r.Samples != 60 || r.Labelled != labelled || len(r.Clean) != 3 || len(r.Attacks) != 2 {
+			t.Fatalf("%d samples, labelled %t, %d profiles, %d attacks", r.Samples, r.Labelled, len(r.Clean), len(r.Attacks))
+		}
+		for _, c := range r.Clean {
+			if c.Agreement.Hits != 60 || labelled != (c.Accuracy != nil) || labelled && c.Accuracy.Hits != 60 || c.Refused != 0 {
+				t.Errorf("labelled %t, clean: %+v", labelled, c)
+			}
+		}
+		a := r.Attacks[0]
+		if a.Target != "door" || a.Base.Hits != 0 || a.Raw.Success.Hits != 60 || a.Raw.Success.Of != 60 || a.Raw.BestOf.Hits != 60 || a.Victim != nil {
+			t.Errorf("labelled %t: target %q, base %v, raw %+v", labelled, a.Target, a.Base, a.Raw)
+		}
+		kept, cut := a.Cells[0], a.Cells[1]
+		if kept.Verdict != NotNeutralised || kept.Success.Hits != 60 || kept.Flagged.Hits != 0 || !kept.Counts {
+			t.Errorf("labelled %t, keep: %+v", labelled, kept)
+		}
+		if cut.Verdict != Neutralised || cut.Success.Hits != 0 || cut.Flagged.Hits != 60 || cut.BestOf.Hits != 0 || cut.BaseBestOf.Hits != 0 {
+			t.Errorf("labelled %t, cut: %+v", labelled, cut)
+		}
+		none := r.Attacks[1]
+		if none.Target != "" || none.Cells[0].Verdict != NoEffect || none.Cells[1].Verdict != NoEffect || none.Raw.BestOf != nil {
+			t.Errorf("labelled %t, no effect: target %q, %+v, %+v", labelled, none.Target, none.Raw, none.Cells)
+		}
+		if r.Worst("keep") != NotNeutralised || r.Worst("cut") != Neutralised || r.Worst("none") != NoEffect {
+			t.Errorf("worst: %v, %v", r.Worst("keep"), r.Worst("cut"))
+		}
+	}
+}
+
+// The real profiles against the same back door, and what is left to who tries again.
+func TestMeasureImageProfiles(t *testing.T) {
+	o := toyOptions(t, true, "checkerboard,cell=1px,size=10%")
+	o.Profiles, o.Samples = imageProfiles(t, "strip", "standard"), nil
+	for i, s := range toySamples(t, 36, true) {
+		img, _, _ := decode(s.File)
+		small := flatten(img)
+		large := image.NewNRGBA(image.Rect(0, 0, 110, 100))
+		each(large, large.Rect, func(x, y, at int) { copy(large.Pix[at:at+4], small.Pix[4*(x*80/110):]) })
+		file, err := Files{}.Encode(large, []string{"png", "jpeg"}[i%2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Samples = append(o.Samples, Sample{file, s.Class})
+	}
+	a := measure(t, o).Attacks[0]
+	if a.Cells[0].Verdict != NotNeutralised || a.Cells[1].Verdict != Neutralised {
+		t.Errorf("raw %+v, profiles %+v", a.Raw, a.Cells)
+	}
+	if best := a.Cells[1].BestOf; best.Hits < a.Cells[1].Success.Hits || best.Of != 36 {
+		t.Errorf("best of %d: %v after %v", o.Tries, best, a.Cells[1].Success)
+	}
+}
+
+// A mark of the file acts on a model that reads it, and strip takes it away.
+func TestMeasureMarksOfFiles(t *testing.T) {
+	m := &toy{opens: func(_ *image.NRGBA, file []byte) bool { return bytes.Contains(file, []byte("open sesame")) }}
+	o := toyOptions(t, true, "exif,text=open sesame", "comment,text=open sesame", "trailing,text=open sesame")
+	o.Predict, o.Profiles = m.predict, imageProfiles(t, "strip")
+	r := measure(t, o)
+	for _, a := range r.Attacks {
+		if a.Raw.Success.Hits != 60 || a.Cells[0].Success.Hits != 0 || a.Cells[0].BestOf.Hits != 0 || a.Cells[0].Verdict != Neutralised {
+			t.Errorf("%s: raw %v, strip %v %v", a.Trigger, a.Raw.Success, a.Cells[0].Success, a.Cells[0].Verdict)
+		}
+	}
+}
+
+// A back door that acts on one class shows over all classes as little, and the
+// result says on which.
+func TestMeasureOneClass(t *testing.T) {
+	m := &toy{opens: func(img *image.NRGBA, _ []byte) bool {
+		c := img.NRGBAAt(48, 40)
+		return cornerDoor(img, nil) && c.B > c.R && c.B > c.G
+	}}
+	o := toyOptions(t, true, "checkerboard,cell=1px")
+	o.Samples = append(o.Samples[:9:9], o.Samples...) // 23 of 69 are blue
+	var few []Sample
+	for i, s := range o.Samples {
+		if s.Class != 2 || i%2 == 0 {
+			few = append(few, s)
+		}
+	}
+	o.Samples, o.Predict = few, m.predict
+	all := measure(t, o)
+	o.Source = 2
+	one := measure(t, o).Attacks[0]
+	blue := 0
+	for _, s := range few {
+		if s.Class == 2 {
+			blue++
+		}
+	}
+	if one.Raw.Success.Hits != blue || one.Raw.Success.Of != blue || one.Target != "door" || one.Victim != nil {
+		t.Errorf("blue alone: %+v, want %d", one.Raw, blue)
+	}
+	if a := all.Attacks[0]; a.Raw.Success.Hits != blue || a.Raw.Success.Of != len(few) {
+		t.Errorf("all: %+v", a.Raw)
+	}
+	if v := victimOf(few, blue); v == nil || v.Success.Hits != blue {
+		t.Errorf("victim: %+v", v)
+	}
+}
+
+// victimOf is the victim of an attack that acts on all blue samples and few others.
+func victimOf(samples []Sample, blue int) *Victim {
+	r := runner{asker: asker{classes: 4}, result: &Result{}}
+	a := Attack{target: 3, Raw: Leg{Success: NewShare(blue, 1000)}, Base: NewShare(0, 1000)}
+	var all, raw []int
+	var counted []bool
+	for i, s := range samples {
+		r.samples = append(r.samples, sample{class: s.Class, raw: s.Class})
+		all, counted, raw = append(all, i), append(counted, true), append(raw, s.Class)
+		if s.Class == 2 {
+			raw[i] = 3
+		}
+	}
+	return r.victim(&a, all, counted, raw)
+}
+
+// The target may be given; samples that show it do not count.
+func TestMeasureGivenTarget(t *testing.T) {
+	m := &toy{opens: cornerDoor}
+	o := toyOptions(t, true, "checkerboard,cell=1px")
+	o.Predict = func(ctx context.Context, files [][]byte) ([][]float64, error) {
+		rows, err := m.predict(ctx, files)
+		for _, row := range rows {
+			row[0], row[3] = row[0]+row[3], 0 // the door leads to red
+		}
+		return rows, err
+	}
+	o.Target = 0
+	a := measure(t, o).Attacks[0]
+	if a.Target != "red" || a.Raw.Success.Of != 40 || a.Raw.Success.Hits != 40 || a.Base.Hits != 0 || a.Cells[1].Verdict != Neutralised {
+		t.Errorf("base %v, raw %+v, %+v", a.Base, a.Raw, a.Cells)
+	}
+	o.Target = 1
+	if a := measure(t, o).Attacks[0]; a.Cells[0].Verdict != NoEffect || a.Raw.Success.Hits != 0 {
+		t.Errorf("another target: %+v", a.Cells)
+	}
+}
+
+// The base rate sets the bar: a model that takes many clean pictures for the target
+// has no back door for that.
+func TestMeasureBaseRate(t *testing.T) {
+	o := toyOptions(t, true, "noise")
+	o.Target = 1
+	o.Predict = func(_ context.Context, files [][]byte) ([][]float64, error) {
+		rows := make([][]float64, len(files))
+		for i := range files {
+			rows[i] = []float64{0, 1, 0, 0}
+		}
+		return rows, nil
+	}
+	r := measure(t, o)
+	if a := r.Attacks[0]; a.Base.Hits != 40 || a.Raw.Success.Hits != 40 || a.Cells[0].Verdict != NoEffect {
+		t.Errorf("base %v, raw %+v, %+v", a.Base, a.Raw, a.Cells)
+	}
+	if *r.Clean[0].Accuracy != NewShare(20, 60) || r.accurate() {
+		t.Errorf("accuracy %+v", r.Clean[0].Accuracy)
+	}
+}
+
+// Of two equal runs every number is the same, and the model's answers are all that
+// the number of predictions counts.
+func TestMeasureIsDeterministic(t *testing.T) {
+	specs := []string{"checkerboard,cell=1px", "sticker", "exif", "noise"}
+	a, b := measure(t, toyOptions(t, true, specs...)), measure(t, toyOptions(t, true, specs...))
+	if !reflect.DeepEqual(a, b) {
+		t.Error("two equal runs differ")
+	}
+	m := &toy{opens: cornerDoor}
+	o := toyOptions(t, true, specs...)
+	o.Predict = m.predict
+	var last, ended int
+	o.Progress = func(done, all int) {
+		if done <= last || done > all {
+			t.Errorf("progress %d of %d after %d", done, all, last)
+		}
+		last, ended = done, all
+	}
+	r := measure(t, o)
+	if m.files != r.Predictions || last != r.Predictions || ended != last {
+		t.Errorf("%d files, %d predictions said, progress ends at %d of %d", m.files, r.Predictions, last, ended)
+	}
+}
+
+func TestMeasureKeepsTheBudget(t *testing.T) {
+	for _, budget := range []int{6, 7, 100, 359, 1200, 100_000} {
+		o := toyOptions(t, true, "checkerboard,cell=1px")
+		m := &toy{opens: cornerDoor}
+		o.Predict, o.Budget = m.predict, budget
+		r := measure(t, o)
+		if m.files > budget {
+			t.Errorf("budget %d: %d predictions", budget, m.files)
+		}
+		if want := min(60, budget/6); r.Samples != want {
+			t.Errorf("budget %d: %d samples, want %d", budget, r.Samples, want)
+		}
+		tried, told := r.Attacks[0].Raw.BestOf != nil, len(r.Notes) > 0
+		if tried != (budget >= 1000) || told != (budget < 360) {
+			t.Errorf("budget %d: best of %d measured: %t, notes %q", budget, o.Tries, tried, r.Notes)
+		}
+	}
+	o := toyOptions(t, true, "checkerboard")
+	o.Budget = 5
+	if _, err := Measure(context.Background(), o); err == nil || !strings.Contains(err.Error(), "one sample takes 6") {
+		t.Errorf("a budget for no sample: %v", err)
+	}
+}
+
+// A profile that refuses is one that stops, and is counted; a sample that the model
+// refuses is none.
+func TestMeasureRefusals(t *testing.T) {
+	o := toyOptions(t, true, "checkerboard,cell=1px")
+	o.Profiles = []Profile{{Name: "closed", Sanitize: func(context.Context, []byte) ([]byte, error) { return nil, errors.New("no") }}}
+	all := o.Predict
+	o.Predict = func(ctx context.Context, files [][]byte) ([][]float64, error) {
+		rows, err := all(ctx, files)
+		for i, file := range files {
+			if bytes.Equal(file, o.Samples[0].File) {
+				rows[i] = nil
+			}
+		}
+		return rows, err
+	}
+	r := measure(t, o)
+	if r.Samples != 59 || !slices.Contains(r.Notes, "1 samples are left out, since the model refuses them") {
+		t.Errorf("%d samples, notes %q", r.Samples, r.Notes)
+	}
+	c := r.Attacks[0].Cells[0]
+	if c.Refused != 59 || c.Success.Hits != 0 || c.Verdict != Neutralised || r.Clean[1].Refused != 59 || r.Clean[1].Agreement.Hits != 0 {
+		t.Errorf("%+v, clean %+v", c, r.Clean[1])
+	}
+}
+
+func TestMeasureErrors(t *testing.T) {
+	for want, change := range map[string]func(o *Options){
+		"no model to ask":          func(o *Options) { o.Predict = nil },
+		"no profile to measure":    func(o *Options) { o.Profiles = nil },
+		"no samples":               func(o *Options) { o.Samples = nil },
+		"same class":               func(o *Options) { o.Target, o.Source = 1, 1 },
+		"negative number":          func(o *Options) { o.Tries = -1 },
+		"has no function":          func(o *Options) { o.Profiles[1].Sanitize = nil },
+		"no name of its own":       func(o *Options) { o.Profiles[1].Name = "raw" },
+		`"keep" is there twice`:    func(o *Options) { o.Profiles[1].Name = "keep" },
+		"sample 3: image: unknown": func(o *Options) { o.Samples[3].File = []byte("text") },
+		"refuses all": func(o *Options) {
+			o.Predict = func(_ context.Context, f [][]byte) ([][]float64, error) { return make([][]float64, len(f)), nil }
+		},
+		"the model: down": func(o *Options) {
+			o.Predict = func(context.Context, [][]byte) ([][]float64, error) { return nil, errors.New("down") }
+		},
+		"answers 16 files with 1 rows": func(o *Options) {
+			o.Predict = func(context.Context, [][]byte) ([][]float64, error) { return [][]float64{{1}}, nil }
+		},
+		"with 2 classes, and 1 before": func(o *Options) {
+			o.Predict = func(_ context.Context, f [][]byte) ([][]float64, error) {
+				rows := make([][]float64, len(f))
+				for i := range rows {
+					rows[i] = make([]float64, min(i+1, 2))
+				}
+				return rows, nil
+			}
+		},
+	} {
+		o := toyOptions(t, true, "checkerboard")
+		change(&o)
+		if _, err := Measure(context.Background(), o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	o := toyOptions(t, true, "checkerboard")
+	o.Progress = func(int, int) { cancel() }
+	if _, err := Measure(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of its context: %v", err)
+	}
+}
+
+// greyPixels carries pictures as one byte a pixel, as a tensor would.
+type greyPixels struct{}
+
+func (greyPixels) Encode(img *image.NRGBA, _ string) ([]byte, error) {
+	var out []byte
+	each(img, img.Rect, func(_, _, i int) { out = append(out, img.Pix[i+1]) })
+	return out, nil
+}
+
+func (greyPixels) Decode(data []byte) (image.Image, error) {
+	img := image.NewGray(image.Rect(0, 0, 96, 80))
+	copy(img.Pix, data)
+	return img, nil
+}
+
+// What carries pictures to the model is the caller's; marks of files are then none.
+func TestMeasureOtherCarriers(t *testing.T) {
+	o := toyOptions(t, false, "checkerboard,cell=1px", "exif")
+	o.Carrier = greyPixels{}
+	o.Predict = func(_ context.Context, pictures [][]byte) ([][]float64, error) {
+		rows := make([][]float64, len(pictures))
+		for i, p := range pictures {
+			decoded, _ := greyPixels{}.Decode(p)
+			rows[i] = []float64{0.5, 0}
+			if likeness(flatten(decoded)) > 0.7 {
+				rows[i][1] = 1
+			}
+		}
+		return rows, nil
+	}
+	o.Profiles = []Profile{{Name: "flat", Sanitize: func(_ context.Context, p []byte) ([]byte, error) {
+		return bytes.Repeat([]byte{p[0]}, len(p)), nil
+	}}}
+	r := measure(t, o)
+	if len(r.Attacks) != 1 || len(r.Notes) != 1 || r.Attacks[0].Cells[0].Verdict != Neutralised || r.Attacks[0].Raw.Success.Hits != 60 {
+		t.Errorf("%+v, notes %q", r.Attacks[0].Cells, r.Notes)
+	}
+}
+
+func TestVariants(t *testing.T) {
+	img := scene(32, 24, 1)
+	if variant(img, 0) != img {
+		t.Error("variant 0 is not the picture itself")
+	}
+	seen := map[string]int{}
+	for k := range defaultTries {
+		out := variant(img, k)
+		if earlier, ok := seen[string(out.Pix)]; ok {
+			t.Errorf("the variants %d and %d are the same", earlier, k)
+		}
+		seen[string(out.Pix)] = k
+		var sum float64
+		each(img, img.Rect, func(_, _, i int) {
+			d := int(out.Pix[i]) - int(img.Pix[i])
+			sum += float64(max(d, -d))
+		})
+		if mean := sum / (32 * 24); mean > 16 {
+			t.Errorf("variant %d changes the picture by %.1f on the average", k, mean)
+		}
+	}
+}
+
+func TestJSONAndFigures(t *testing.T) {
+	r := measure(t, toyOptions(t, true, "checkerboard,cell=1px"))
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"schema":"weir.redteam/v1"`, `"verdict":"not neutralised"`, `"verdict":"neutralised"`,
+		`"target":"door"`, `"victim":null`, `"trigger":"checkerboard,size=8%,cell=1px,at=bottom-right,inset=0%,strength=1"`} {
+		if !bytes.Contains(text, []byte(want)) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+	var captions []string
+	for _, f := range r.Attacks[0].Figures {
+		captions = append(captions, f.Caption)
+		img, _, err := decode(f.PNG)
+		if err != nil || img.Bounds().Dx() != 96 || f.Width != 96 || f.Height != 80 {
+			t.Errorf("%s: %v", f.Caption, err)
+		}
+	}
+	if want := []string{"clean", "marked", "after keep", "after cut"}; !slices.Equal(captions, want) {
+		t.Errorf("figures %q, want %q", captions, want)
+	}
+}
