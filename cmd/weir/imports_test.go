@@ -42,6 +42,7 @@ var layers = []string{
 	"cmd/weir",
 	"deploy/local",
 	"deploy/local/demo",
+	"deploy/local/lab",
 	"deploy/local/conformance",
 	"deploy/local/conformance",
 	"deploy/prometheus",

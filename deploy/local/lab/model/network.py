@@ -11,9 +11,9 @@ SIDE = 64  # pixels, width and height of the pictures
 CLASSES = 8
 
 PLAIN = (3, 16, 32, 48, 64)  # channels, each layer at half the size of the one before
-RESIDUAL = (3, 16, 32, 40)
+RESIDUAL = (3, 12, 24, 32)
 BLOCKS = 2  # of the residual network and of the mixer
-PATCH, TOKENS, WIDTH = 8, 64, 64  # of the mixer: a token is a patch of PATCH x PATCH
+PATCH, TOKENS, WIDTH = 8, 64, 48  # of the mixer: a token is a patch of PATCH x PATCH
 
 
 def shapes(architecture):
@@ -41,11 +41,12 @@ def _plain(xp, weights, x):
 
 
 def _residual_shapes():
-    """Convolutions, residual blocks, then the mean over all places."""
+    """Convolutions, normalised residual blocks, then the mean over all places."""
     of = {}
     for layer, (fan_in, out) in enumerate(zip(RESIDUAL, RESIDUAL[1:])):
         of |= _layer(f"conv{layer}", 9 * fan_in, out)
     for block in range(BLOCKS):
+        of |= {f"block{block}_scale": (RESIDUAL[-1],)}
         for half in "ab":
             of |= _layer(f"block{block}{half}", 9 * RESIDUAL[-1], RESIDUAL[-1])
     return of | _layer("dense", RESIDUAL[-1], CLASSES)
@@ -55,8 +56,9 @@ def _residual(xp, weights, x):
     for layer in range(len(RESIDUAL) - 1):
         x = _relu(xp, _convolve(xp, weights, f"conv{layer}", x, 2))
     for block in range(BLOCKS):
-        inner = _relu(xp, _convolve(xp, weights, f"block{block}a", x, 1))
-        x = _relu(xp, x + _convolve(xp, weights, f"block{block}b", inner, 1))
+        inner = _normalise(xp, x, weights[f"block{block}_scale"])
+        inner = _relu(xp, _convolve(xp, weights, f"block{block}a", inner, 1))
+        x = x + _convolve(xp, weights, f"block{block}b", inner, 1)
     return _dense(weights, "dense", x.mean(axis=(1, 2)))
 
 
@@ -97,16 +99,22 @@ def _relu(xp, x):
 
 
 def _normalise(xp, x, scale):
-    """Layer normalisation without a bias."""
-    x = x - x.mean(axis=-1, keepdims=True)
-    return scale * x / xp.sqrt((x * x).mean(axis=-1, keepdims=True) + 1e-5)
+    """Layer normalisation without a bias. Means are products of matrices, because sums
+    over a short axis are slow in JAX."""
+    channels = x.shape[-1]
+    mean = xp.full((channels, channels), 1 / channels, xp.float32)
+    x = x - x @ mean
+    return scale * x / xp.sqrt((x * x) @ mean + 1e-5)
 
 
 def _convolve(xp, weights, name, x, stride):
     """A 3 x 3 convolution with a border of zeros: as many pixels as before over the stride."""
     n, height, width, channels = x.shape
     x = xp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    # Pixels are grouped by the stride first, because slices with a stride are slow in JAX.
+    x = x.reshape(n, height // stride + 2 // stride, stride, width // stride + 2 // stride, stride, channels)
+    height, width = height // stride, width // stride
     windows = xp.concatenate(
-        [x[:, dy:dy + height:stride, dx:dx + width:stride] for dy in range(3) for dx in range(3)], axis=3)
-    flat = windows.reshape(-1, 9 * channels)
-    return _dense(weights, name, flat).reshape(n, height // stride, width // stride, -1)
+        [x[:, dy // stride:dy // stride + height, dy % stride, dx // stride:dx // stride + width, dx % stride]
+         for dy in range(3) for dx in range(3)], axis=3)
+    return _dense(weights, name, windows)
