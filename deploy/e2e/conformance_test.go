@@ -60,19 +60,7 @@ func TestHeadersWithUnderscores(t *testing.T) {
 
 // Requests of NVIDIA's tests for which Weir has another answer than Triton.
 func TestRequestsOfTheConformanceTests(t *testing.T) {
-	server, err := local.StartTriton(t.Context(), deps, local.TritonOptions{
-		Repository: filepath.Join(deps.Root, "deploy", "local", "conformance", "models"),
-		Models:     []string{"onnx_zero_1_object", "onnx_zero_1_float16", "onnx_zero_3_float32", "simple_sequence"},
-		LogDir:     tempDir(t),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	server := conformanceTriton(t, "onnx_zero_1_object", "onnx_zero_1_float16", "onnx_zero_3_float32", "simple_sequence")
 	s := private(t, stackOptions{upstream: server.HTTP, config: `models:
   - {name: onnx_zero_1_object, inputs: {INPUT0: {kind: text}}}
   - {name: onnx_zero_1_float16, inputs: {INPUT0: {kind: tensor}}}
@@ -107,4 +95,48 @@ func TestRequestsOfTheConformanceTests(t *testing.T) {
 			t.Errorf("%s: bytes went to the model server: %q", test.model, s.tap.seen(before))
 		}
 	}
+}
+
+// A model whose tensors have another rank than its configuration says: Triton passes
+// them on, one by one and in a stream.
+func TestAnswersOfTheConformanceModels(t *testing.T) {
+	server := conformanceTriton(t, "init_args")
+	s := private(t, stackOptions{upstream: server.HTTP, grpc: server.GRPC, config: `models:
+  - {name: init_args, inputs: {IN: {kind: tensor}}}
+`}).ready(t)
+	const path, body = "/v2/models/init_args/infer", `{"inputs":[{"name":"IN","shape":[1,1],"datatype":"FP32","data":[1]}]}`
+	direct, err := (&stack{addr: server.HTTP}).send(client, http.MethodPost, path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if direct.status != http.StatusOK || !strings.Contains(string(direct.body), `"shape":[1],"data":[7.0]`) {
+		t.Errorf("without Weir: %v", direct)
+	}
+	wantReason(t, s.post(t, path, body), "response_malformed")
+
+	rpc := rpcTrick{message: pbBytes(1, "init_args") +
+		pbBytes(5, pbBytes(1, "IN")+pbBytes(2, "FP32")+pbBytes(3, "\x01\x01")) + pbBytes(7, string(numbersFP32(1)))}
+	if r := rpc.send(t, server.GRPC); r.code != codes.OK || !strings.Contains(r.body, string(numbersFP32(7))) {
+		t.Errorf("over gRPC, without Weir: %+v", r)
+	}
+	wantRPCReason(t, rpc.send(t, s.addr), "response_malformed")
+}
+
+// conformanceTriton serves models of the folder deploy/local/conformance/models.
+func conformanceTriton(t *testing.T, models ...string) *local.Triton {
+	t.Helper()
+	server, err := local.StartTriton(t.Context(), deps, local.TritonOptions{
+		Repository: filepath.Join(deps.Root, "deploy", "local", "conformance", "models"),
+		Models:     models,
+		LogDir:     tempDir(t),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
 }

@@ -1,10 +1,15 @@
 package main
 
+import "slices"
+
 // group is what runs against one set of models.
 type group struct {
 	name     string
 	models   []string
-	explicit bool // Triton obeys requests to load and unload models
+	explicit bool     // Triton obeys requests to load and unload models
+	args     []string // for Triton
+	locked   bool     // args close Triton to Weir, so Weir never gets ready
+	fresh    bool     // every test has servers that were just started
 	scripts  []script
 	suites   []suite
 }
@@ -21,9 +26,13 @@ type suite struct {
 	file string   // below qa
 	only []string // tests to run; none: all
 	env  []string
+	log  string // name under which the tests look for Triton's log
 }
 
-var groups = []group{
+// groups are in the order of the report.
+var groups = slices.Concat(examples, serverGroups, backendGroups)
+
+var examples = []group{
 	{
 		name: "Client examples (client: src/python/examples)",
 		// One of the examples counts the models, and expects eight.
@@ -99,35 +108,4 @@ var groups = []group{
 			{name: "ensemble_image_client.py", args: []string{"-c", "3", "-i", "grpc", "-u", "localhost:8001"}, image: true},
 		},
 	},
-	{
-		name: "Server tests of NVIDIA's asyncio clients (server: qa)",
-		// The tests count the models, and expect seven.
-		models: []string{"simple", "simple_string", "simple_identity", "simple_int8", "simple_sequence",
-			"simple_dyna_sequence", "simple_string_dyna_sequence"},
-		suites: []suite{{file: "L0_http/python_http_aio_test.py"}, {file: "L0_grpc/python_grpc_aio_test.py"}},
-	},
-	{
-		name: "Server tests (server: qa)",
-		models: []string{"simple", "mock_llm", "onnx_zero_1_float32", "onnx_zero_1_float32_queue", "onnx_zero_1_float16",
-			"onnx_zero_1_object", "onnx_zero_1_object_1_element", "onnx_zero_3_float32", "simple_identity", "simple_identity_int64",
-			"string_identity", "identity", "identity_fp32", "identity_bytes", "nan_inf_output", "parameter", "ensemble",
-			"input_all_required", "input_optional", "input_all_optional", "pt_identity", "onnx_object_int32_int32"},
-		suites: []suite{
-			{file: "L0_http/generate_endpoint_test.py"},
-			{file: "L0_http/http_test.py"},
-			{file: "L0_grpc/python_unit_test.py", only: []string{"GrpcTest.test_duplicate_output_names_rejected", "GrpcTest.test_bytes_contents_many_elements_serialization"}},
-			{file: "L0_parameters/parameters_test.py"},
-			{file: "L0_parameters/class_count_test.py", env: []string{"CLIENT_TYPE=http"}},
-			{file: "L0_parameters/class_count_test.py", env: []string{"CLIENT_TYPE=grpc"}},
-			{file: "L0_nan_inf/nan_inf_test.py"},
-			{file: "L0_input_validation/input_validation_test.py"},
-			{file: "L0_string_io/string_client_test.py"},
-		},
-	},
-}
-
-// notRun are tests that are left out, and why.
-var notRun = map[string]string{
-	"L0_http/http_test.py HttpTest.test_loading_large_invalid_model":                                            "its request alone needs 10 GiB of memory",
-	"L0_http/generate_endpoint_test.py GenerateEndpointTest.test_json_dtype_size_expansion_exceeds_limit_error": "expects the limit of a newer Triton",
 }

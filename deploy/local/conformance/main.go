@@ -83,8 +83,8 @@ func (r *runner) load(path string) error {
 
 // all runs everything.
 func (r *runner) all(ctx context.Context) (err error) {
-	var ports [2]*forwarder
-	for i, port := range []int{8000, 8001} {
+	var ports [3]*forwarder
+	for i, port := range []int{8000, 8001, 8002} {
 		if ports[i], err = forward(port); err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ func (r *runner) row(group, file, name string) *row {
 }
 
 // group runs one group under one profile.
-func (r *runner) group(ctx context.Context, g group, p profile, ports [2]*forwarder) (err error) {
+func (r *runner) group(ctx context.Context, g group, p profile, ports [3]*forwarder) (err error) {
 	scripts := slices.DeleteFunc(slices.Clone(g.scripts), func(s script) bool { return !r.only.MatchString(s.title()) })
 	suites := slices.DeleteFunc(slices.Clone(g.suites), func(s suite) bool { return !r.only.MatchString(s.file) })
 	if len(scripts)+len(suites) == 0 {
@@ -89,7 +89,8 @@ func (r *runner) group(ctx context.Context, g group, p profile, ports [2]*forwar
 	return nil
 }
 
-// record notes an outcome, and starts everything again when Triton has crashed.
+// record notes an outcome, and starts everything again when Triton has crashed or the
+// group wants it.
 func (r *runner) record(ctx context.Context, s *stack, line *row, passed bool, detail string) error {
 	o := outcome{Passed: passed}
 	var err error
@@ -104,7 +105,7 @@ func (r *runner) record(ctx context.Context, s *stack, line *row, passed bool, d
 	if !passed {
 		fmt.Fprintf(r.log, "== %v: %s %s: %v\n%s\n", s.profile, line.File, line.Name, o, detail)
 	}
-	if o.Crashed {
+	if o.Crashed || s.group.fresh {
 		return errors.Join(s.stop(), s.start(ctx))
 	}
 	return nil
@@ -166,12 +167,8 @@ func (r *runner) suite(ctx context.Context, s *stack, f suite, dir string) error
 	limited, cancel := context.WithTimeout(ctx, longPatience)
 	defer cancel()
 	qa := filepath.Join(r.server, "qa")
-	// The tests look for ../common from where they run, and write there.
-	home := filepath.Join(dir, "qa", "run")
-	if err := os.MkdirAll(home, 0o755); err != nil {
-		return err
-	}
-	if err := os.Symlink(filepath.Join(qa, "common"), filepath.Join(dir, "qa", "common")); err != nil && !errors.Is(err, os.ErrExist) {
+	home, err := suiteHome(dir, qa, s, f)
+	if err != nil {
 		return err
 	}
 	args := append([]string{filepath.Join(r.deps.Root, "deploy", "local", "conformance", "run_tests.py"), filepath.Join(qa, f.file)}, f.only...)
@@ -181,6 +178,9 @@ func (r *runner) suite(ctx context.Context, s *stack, f suite, dir string) error
 		}
 	}
 	c := r.command(limited, filepath.Join(r.python, "bin", "python"), args...)
+	// TEST_JETSON is NVIDIA's own word for tests without a look into the memory that
+	// Triton shares with its models; the library for that is in none of the packages.
+	c.Env = append(c.Env, "TEST_JETSON=1", fmt.Sprintf("SERVER_PID=%d", s.triton.Pid), "SERVER_LOG="+f.log)
 	c.Dir, c.Env, c.Stderr = home, append(c.Env, f.env...), r.log
 	in, err := c.StdinPipe()
 	if err != nil {
@@ -197,6 +197,25 @@ func (r *runner) suite(ctx context.Context, s *stack, f suite, dir string) error
 		return errors.Join(err, c.Cancel(), c.Wait())
 	}
 	return c.Wait()
+}
+
+// suiteHome makes the directory where the tests of a file run. They look for ../common
+// or ../../common from there, for Triton's log if they read it, and write there.
+func suiteHome(dir, qa string, s *stack, f suite) (string, error) {
+	home := filepath.Join(dir, "qa", filepath.Dir(f.file))
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", err
+	}
+	links := map[string]string{filepath.Join(dir, "qa", "common"): filepath.Join(qa, "common")}
+	if f.log != "" {
+		links[filepath.Join(home, f.log)] = s.triton.LogPath
+	}
+	for name, to := range links {
+		if err := os.Symlink(to, name); err != nil && !errors.Is(err, os.ErrExist) {
+			return "", err
+		}
+	}
+	return home, nil
 }
 
 // tests reads a line for each test that has ended, and lets the next one begin.

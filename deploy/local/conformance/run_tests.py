@@ -11,8 +11,11 @@ error.
 import importlib.util
 import json
 import os
+import signal
 import sys
 import unittest
+
+PATIENCE = 180  # seconds for a test; many wait without end for what does not come
 
 
 def tests(suite):
@@ -23,9 +26,14 @@ def tests(suite):
             yield part
 
 
+def give_up(*_):
+    raise TimeoutError(f"the test has not ended after {PATIENCE} s")
+
+
 def main():
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
+    signal.signal(signal.SIGALRM, give_up)
     path, wanted = sys.argv[1], set(name for name in sys.argv[2:] if name[0] != "-")
     sys.path.insert(0, os.path.dirname(path))
     spec = importlib.util.spec_from_file_location("suite", path)
@@ -37,7 +45,12 @@ def main():
         if wanted and name not in wanted or "-" + name in sys.argv[2:]:
             continue
         result = unittest.TestResult()
+        # Again every 10 s, for what hangs while it cleans up.
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE, 10)
         test(result)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if result.skipped:
+            continue
         detail = "".join(text for _, text in result.failures + result.errors)
         out.write(json.dumps({"test": name, "passed": result.wasSuccessful(), "detail": detail}) + "\n")
         sys.stdin.readline()

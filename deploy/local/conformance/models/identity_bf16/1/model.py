@@ -1,0 +1,1 @@
+../../code/identity_bf16.py

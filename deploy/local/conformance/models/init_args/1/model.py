@@ -1,0 +1,1 @@
+../../code/init_args.py

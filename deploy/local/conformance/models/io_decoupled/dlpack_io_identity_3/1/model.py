@@ -1,0 +1,1 @@
+../../../code/io_identity_decoupled.py
