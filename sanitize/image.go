@@ -69,12 +69,12 @@ func Image(ctx context.Context, data []byte, o ImageOptions) (out []byte, report
 	for _, r := range stripped.Removed {
 		report.Remove(r.Where, r.Bytes)
 	}
-	if o.changesPixels() {
+	if o.changesPixels() || o.turns(stripped) {
 		if out, err = renormalise(ctx, stripped, report.Format, o); err != nil {
 			return nil, report, imageRefusal(err)
 		}
 	}
-	report.Action = imageAction(data, out, o.Profile)
+	report.Action = imageAction(data, out, o.changesPixels() || o.turns(stripped))
 	if report.Action == Stripped && len(report.Removed) == 0 {
 		// Tables or image data were grouped in another way than Weir writes them.
 		report.Removed = []Removal{{Where: "framing", Bytes: max(0, len(data)-len(out))}}
@@ -102,11 +102,11 @@ func admitImage(data []byte, format string, o ImageOptions) error {
 	return nil
 }
 
-func imageAction(in, out []byte, profile string) Action {
+func imageAction(in, out []byte, renormalised bool) Action {
 	switch {
 	case bytes.Equal(in, out):
 		return Unchanged
-	case profile != "" && profile != ProfileStrip:
+	case renormalised:
 		return Renormalised
 	}
 	return Stripped

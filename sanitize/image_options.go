@@ -97,13 +97,14 @@ type ImageOptions struct {
 
 // Validate reports the first option that is not valid.
 func (o ImageOptions) Validate() error {
+	if err := checkSteps("image", o.Profile, o.Steps, o.Key); err != nil {
+		return err
+	}
 	switch {
-	case o.Profile != "" && !slices.Contains(ImageProfiles(), o.Profile):
-		return fmt.Errorf("sanitize: image profile %q; known are %s", o.Profile, strings.Join(ImageProfiles(), ", "))
-	case o.Profile == ProfileStandard && o.Key == nil:
-		return fmt.Errorf("sanitize: image profile %q needs a key", o.Profile)
 	case o.Animation == AnimationKeep && o.changesPixels():
 		return fmt.Errorf("sanitize: image profile %q writes one frame; animation %q needs the profile %s", o.Profile, o.Animation, ProfileStrip)
+	case o.Animation == AnimationKeep && o.Orientation == OrientationApply:
+		return fmt.Errorf("sanitize: orientation %q writes one frame; animation %q cannot go with it", o.Orientation, o.Animation)
 	case o.Formats != nil && len(o.Formats) == 0:
 		return fmt.Errorf("sanitize: an empty list of image formats; leave it out to allow jpeg and png")
 	}
@@ -116,7 +117,7 @@ func (o ImageOptions) Validate() error {
 		of, value string
 		among     []string
 	}{
-		{"orientation", o.Orientation, []string{OrientationKeep, OrientationDrop}},
+		{"orientation", o.Orientation, []string{OrientationKeep, OrientationApply, OrientationDrop}},
 		{"verify", o.Verify, []string{VerifyDecode, VerifyContainer}},
 		{"animation", o.Animation, []string{AnimationRefuse, AnimationFirst, AnimationKeep}},
 	} {
@@ -129,7 +130,9 @@ func (o ImageOptions) Validate() error {
 
 // ImageProfiles lists the profiles that need no list of steps, from the weakest to
 // the strongest.
-func ImageProfiles() []string { return []string{ProfileStrip, ProfileLight, ProfileStandard} }
+func ImageProfiles() []string {
+	return []string{ProfileStrip, ProfileLight, ProfileStandard, ProfileStrong, ProfileCustom}
+}
 
 // ImageFormats lists the formats that Image reads, in alphabetical order.
 func ImageFormats() []string { return slices.Sorted(maps.Keys(codecs)) }

@@ -2,9 +2,9 @@ package sanitize
 
 import (
 	"context"
-	"encoding/binary"
 	"image"
 	"io"
+	"slices"
 
 	"weir/sanitize/internal/jpeg"
 	"weir/sanitize/internal/picture"
@@ -23,9 +23,9 @@ type codec struct {
 
 	// encode writes the file of a picture with the orientation of s, which is the
 	// stripped source. The picture is what decode returned, or what the steps made of
-	// it: an *image.YCbCr, *image.Gray or *image.Gray16 of the same kind and
-	// subsampling, else an *image.NRGBA, or with 16 bits an *image.NRGBA64, of origin 0.
-	// The file is one that the walker leaves as it is.
+	// it: an *image.YCbCr, *image.Gray or *image.Gray16 of the same kind, else an
+	// *image.NRGBA, or with 16 bits an *image.NRGBA64, of origin 0. The file is one that
+	// the walker leaves as it is.
 	encode func(ctx context.Context, img image.Image, s *picture.Stripped, o ImageOptions) ([]byte, error)
 
 	// light encodes the file anew where the samples stay; nil: by decode and encode.
@@ -33,42 +33,24 @@ type codec struct {
 
 	// decodedBytes is what decode and encode allocate at most, in bytes.
 	decodedBytes func(s *picture.Stripped) int64
+
+	// stepBytes is what steps and turns allocate besides; nil: as bitmapStepBytes says.
+	stepBytes func(s *picture.Stripped) int64
 }
 
 // codecs are those of the formats that Image reads.
 var codecs = map[string]codec{
-	FormatJPEG: {strip: jpeg.Strip, decode: decodeJPEG, encode: encodeJPEG, decodedBytes: jpegBytes},
+	FormatJPEG: {strip: jpeg.Strip, decode: decodeJPEG, encode: encodeJPEG, decodedBytes: jpegBytes, stepBytes: jpegStepBytes},
 	FormatPNG:  {strip: stripPNG, decode: decodePNG, encode: encodePNG, light: lightPNG, decodedBytes: pngBytes},
-}
-
-// renormalise decodes a stripped file, changes its pixels as the profile says and
-// encodes it anew.
-func renormalise(ctx context.Context, s *picture.Stripped, format string, o ImageOptions) ([]byte, error) {
-	c := codecs[format]
-	steps := o.steps(s.Info)
-	if len(steps) == 0 && c.light != nil {
-		return c.light(ctx, s, o)
-	}
-	release, err := o.reserve(ctx, s, c.decodedBytes(s), len(steps) > 0)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	img, err := c.decode(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if img, err = applySteps(ctx, img, steps, o); err != nil {
-		return nil, err
-	}
-	if err := picture.Checkpoint(ctx); err != nil {
-		return nil, err
-	}
-	return c.encode(ctx, img, s, o)
 }
 
 // changesPixels reports whether the profile encodes the picture anew.
 func (o ImageOptions) changesPixels() bool { return o.Profile != "" && o.Profile != ProfileStrip }
+
+// turns reports whether the picture has to be turned.
+func (o ImageOptions) turns(s *picture.Stripped) bool {
+	return o.Orientation == OrientationApply && s.Orientation >= 2
+}
 
 // steps are those of the profile for a picture of that size.
 func (o ImageOptions) steps(info picture.Info) []Step {
@@ -78,11 +60,86 @@ func (o ImageOptions) steps(info picture.Info) []Step {
 	return ProfileSteps(o.Profile, min(info.Width, info.Height))
 }
 
+// renormalise decodes a stripped file, turns it if that is asked for, changes its
+// pixels as the profile says and encodes it anew.
+func renormalise(ctx context.Context, s *picture.Stripped, format string, o ImageOptions) ([]byte, error) {
+	c := codecs[format]
+	steps := o.steps(s.Info)
+	change := len(steps) > 0 || o.turns(s)
+	if !change && c.light != nil {
+		return c.light(ctx, s, o)
+	}
+	release, err := o.reserve(ctx, s, c, steps, change)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	img, err := c.decode(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if change {
+		if img, err = changeImage(ctx, img, s, steps, o); err != nil {
+			return nil, err
+		}
+	}
+	if err := picture.Checkpoint(ctx); err != nil {
+		return nil, err
+	}
+	if o.turns(s) {
+		turned := *s
+		turned.Orientation = 0
+		s = &turned
+	}
+	return c.encode(ctx, img, s, o)
+}
+
+// changeImage turns the picture and runs the steps.
+func changeImage(ctx context.Context, img image.Image, s *picture.Stripped, steps []Step, o ImageOptions) (image.Image, error) {
+	orientation := uint8(0)
+	if o.turns(s) {
+		orientation = s.Orientation
+	}
+	shallow, err := pixel.From8(img)
+	if err != nil {
+		return nil, err
+	}
+	if shallow != nil {
+		if err := changePicture(ctx, shallow, orientation, steps, o); err != nil {
+			return nil, err
+		}
+		return pixel.Image8(shallow)
+	}
+	narrow := s.Info.Depth < 16
+	deep, err := pixel.From16(img)
+	if err != nil {
+		return nil, err
+	}
+	if err := changePicture(ctx, deep, orientation, steps, o); err != nil {
+		return nil, err
+	}
+	return pixel.Image16(deep, narrow), nil
+}
+
+func changePicture[T pixel.Sample](ctx context.Context, p *pixel.Picture[T], orientation uint8, steps []Step, o ImageOptions) error {
+	if err := p.Turn(ctx, orientation); err != nil {
+		return err
+	}
+	return runSteps(ctx, p, steps, o.Key, o.Model, o.Input)
+}
+
 // reserve holds the memory that the decoder, the encoder and the steps need against
 // the limit, and takes it until release is called.
-func (o ImageOptions) reserve(ctx context.Context, s *picture.Stripped, need int64, steps bool) (release func(), err error) {
-	if steps {
-		need += stepBytes(s.Info)
+func (o ImageOptions) reserve(ctx context.Context, s *picture.Stripped, c codec, steps []Step, change bool) (release func(), err error) {
+	need := c.decodedBytes(s)
+	switch {
+	case change && c.stepBytes != nil:
+		need += c.stepBytes(s)
+	case change:
+		need += bitmapStepBytes(s.Info)
+	}
+	if slices.ContainsFunc(steps, func(s Step) bool { return s.Op == StepJPEG }) {
+		need += recodeBytes * int64(s.Info.Width) * int64(s.Info.Height)
 	}
 	if limit := o.Limits.orDefaults().MaxDecodedBytes; need > limit {
 		return nil, picture.Over(picture.TooManyPixels, "decoded bytes", need, limit,
@@ -91,55 +148,26 @@ func (o ImageOptions) reserve(ctx context.Context, s *picture.Stripped, need int
 	return o.Memory.take(ctx, need)
 }
 
-// stepBytes is the memory of the steps: the NRGBA copy and the two images of a
-// resize; with 16 bits, the copy for the digest, the result, and an intermediate
-// image of 32 bytes a pixel.
-func stepBytes(info picture.Info) int64 {
-	perPixel := int64(3 * 4)
+// recodeBytes is what the step jpeg allocates for a pixel: three planes, their file
+// while it grows, the decoded planes, and full ones of the differences.
+const recodeBytes = 12
+
+// bitmapStepBytes is what the steps of a picture of whole pixels need at their peak:
+// its planes, the result of a step, and the new image. Those of translucent pictures
+// have 16 bits.
+func bitmapStepBytes(info picture.Info) int64 {
+	size, samples := int64(1), int64(4)
 	if info.Depth == 16 {
-		perPixel = 4 + 8 + 32
+		size = 2
 	}
-	return perPixel * int64(info.Width) * int64(info.Height)
-}
-
-// cropLabel separates these draws from other uses of the key.
-const cropLabel = "weir image crop 1"
-
-// applySteps changes the pixels of a decoded picture.
-func applySteps(ctx context.Context, img image.Image, steps []Step, o ImageOptions) (image.Image, error) {
-	for _, s := range steps {
-		flat, err := pixel.NRGBA(img)
-		if err != nil {
-			return nil, err
-		}
-		if img, err = crop(img, flat, drawMargins(flat, s, o)); err != nil {
-			return nil, err
-		}
+	if info.Channels == 1 && !info.Palette && !info.Alpha {
+		samples = 1
 	}
-	return img, nil
-}
-
-func crop(img image.Image, flat *image.NRGBA, m pixel.Margins) (image.Image, error) {
-	switch img.(type) {
-	case *image.NRGBA64, *image.RGBA64, *image.Gray16:
-		return pixel.CropResize16(img, m)
+	planes := 2 * samples * size
+	if info.Alpha && size == 1 {
+		planes *= 2
 	}
-	return pixel.CropResize(flat, m)
-}
-
-// drawMargins draws the four margins of a crop.
-func drawMargins(img *image.NRGBA, s Step, o ImageOptions) pixel.Margins {
-	size := img.Rect.Size()
-	digest := pixel.Digest(img)
-	d := o.Key.draw([]byte(cropLabel), []byte(o.Model), []byte(o.Input), digest[:])
-	margin := func(i, side int) int {
-		low, high := int(10*s.MinPercent), int(10*s.MaxPercent)
-		least := (side*low + 999) / 1000
-		span := max(side*high/1000-least, 0) + 1
-		return least + int(binary.BigEndian.Uint32(d[4*i:])%uint32(span))
-	}
-	return pixel.Margins{Left: margin(0, size.X), Top: margin(1, size.Y),
-		Right: margin(2, size.X), Bottom: margin(3, size.Y)}
+	return (planes + samples*size) * int64(info.Width) * int64(info.Height)
 }
 
 // deadlineReader fails once its context has ended, and with it the decoder.
@@ -153,17 +181,4 @@ func (d *deadlineReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return d.r.Read(p)
-}
-
-// deadlineWriter fails once its context has ended, and with it the encoder.
-type deadlineWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (d *deadlineWriter) Write(p []byte) (int, error) {
-	if err := d.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return d.w.Write(p)
 }

@@ -12,10 +12,6 @@ import (
 	"weir/sanitize/internal/png"
 )
 
-func pngBytes(s *picture.Stripped) int64 {
-	return int64(s.Info.Channels) * int64(s.Info.Width) * int64(s.Info.Height)
-}
-
 // lightPNG filters and compresses the rows anew; the samples stay, and the palette.
 func lightPNG(ctx context.Context, s *picture.Stripped, o ImageOptions) ([]byte, error) {
 	again, err := png.Strip(ctx, s.Data, o.walk(), true)
@@ -38,20 +34,24 @@ func decodePNG(ctx context.Context, s *picture.Stripped) (image.Image, error) {
 }
 
 func encodePNG(ctx context.Context, img image.Image, s *picture.Stripped, o ImageOptions) ([]byte, error) {
-	pix, size := []byte(nil), 1 // of all samples as R, G, B, A; bytes of one
-	if deep, ok := img.(*image.NRGBA64); ok {
-		pix, size = deep.Pix, 2
-	} else {
-		flat, err := pixel.NRGBA(img)
-		if err != nil {
-			return nil, err
-		}
-		pix = flat.Pix
-	}
 	bounds := img.Bounds().Size()
-	h := png.Header{Width: bounds.X, Height: bounds.Y, Depth: 8 * size, ColourType: trueColour(s.Info)}
+	h := png.Header{Width: bounds.X, Height: bounds.Y, Depth: 8, ColourType: trueColour(s.Info)}
+	switch m := img.(type) {
+	case *image.Gray:
+		return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) { copy(row, m.Pix[y*m.Stride:]) })
+	case *image.Gray16:
+		h.Depth = 16
+		return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) { copy(row, m.Pix[y*m.Stride:]) })
+	case *image.NRGBA64:
+		h.Depth = 16
+		return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) { copySamples(row, m.Pix[y*m.Stride:], h.ColourType, 2) })
+	}
+	flat, err := pixel.NRGBA(img)
+	if err != nil {
+		return nil, err
+	}
 	return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) {
-		copySamples(row, pix[y*4*size*h.Width:], h.ColourType, size)
+		copySamples(row, flat.Pix[y*flat.Stride:], h.ColourType, 1)
 	})
 }
 
@@ -87,4 +87,17 @@ func copySamples(row, pix []byte, colourType uint8, size int) {
 		}
 		row, pix = row[n:], pix[4*size:]
 	}
+}
+
+// pngBytes counts the image, twice since the decoder puts interlaced ones together,
+// and the new file while it grows, which is hardly longer than the samples.
+func pngBytes(s *picture.Stripped) int64 {
+	samples := int64(4)
+	if s.Info.Channels == 1 && !s.Info.Palette && !s.Info.Alpha {
+		samples = 1
+	}
+	if s.Info.Depth == 16 {
+		samples *= 2
+	}
+	return 4 * samples * int64(s.Info.Width) * int64(s.Info.Height)
 }

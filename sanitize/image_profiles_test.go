@@ -138,7 +138,8 @@ func TestStandardKeepsTheType(t *testing.T) {
 	o := sanitize.ImageOptions{Profile: "standard", Key: testKey(t)}
 	for name, want := range map[string]kind{
 		"large.png": {8, 2}, "large_rgba16.png": {16, 6}, "large_palette.png": {8, 6}, "large_greyalpha.png": {8, 4},
-		"grey1.png": {1, 0}, "palette4.png": {4, 3}, "rgb16.png": {16, 2}, // too small for a crop
+		"grey1.png": {8, 0}, "palette4.png": {8, 6}, "rgb16.png": {16, 2},
+		"one.png": {8, 6}, // too small for a crop
 	} {
 		out, _ := mustImage(t, source(t, name), o)
 		if got := (kind{out[24], out[25]}); got != want {
@@ -156,36 +157,43 @@ func TestStandardKeepsTheType(t *testing.T) {
 }
 
 // TestStandardCrops finds the margins in the output: the picture is a ramp in x
-// (red) and y (green), so that the corners of the output tell where it was cut.
+// (red) and y (green), so that two pixels of the output tell where it was cut.
 func TestStandardCrops(t *testing.T) {
+	const perPixel = 100.0
 	tests := []struct {
 		width, height int
 		low, high     float64 // margin, as a share of the side
-	}{{200, 160, .03, .08}, {256, 96, .03, .08}, {90, 64, .01, .03}, {47, 300, 0, 0}}
+	}{{200, 160, .03, .08}, {256, 48, .03, .08}, {90, 47, .02, .05}, {23, 300, 0, 0}}
 	for _, test := range tests {
 		img := image.NewNRGBA64(image.Rect(0, 0, test.width, test.height))
 		for y := range test.height {
 			for x := range test.width {
-				img.SetNRGBA64(x, y, color.NRGBA64{uint16(x * 100), uint16(y * 100), 0, 65535})
+				img.SetNRGBA64(x, y, color.NRGBA64{uint16(x * perPixel), uint16(y * perPixel), 0, 65535})
 			}
 		}
 		seen := map[[4]int]bool{}
 		for epoch := range uint64(12) {
 			out, _ := mustImage(t, encodePNG(t, img), sanitize.ImageOptions{Profile: "standard", Key: testKey(t).WithEpoch(epoch)})
 			got := decodePNG(t, out)
-			first, _ := color.NRGBA64Model.Convert(got.At(0, 0)).(color.NRGBA64)
-			last, _ := color.NRGBA64Model.Convert(got.At(test.width-1, test.height-1)).(color.NRGBA64)
-			m := [4]int{int(first.R) / 100, int(first.G) / 100, test.width - 1 - (int(last.R)+99)/100, test.height - 1 - (int(last.G)+99)/100}
-			seen[m] = true
-			for i, v := range m {
-				side := []int{test.width, test.height}[i%2]
-				// At least one pixel where there is a crop at all, by the table.
-				if share := float64(v) / float64(side); share < test.low && v != 0 || share > test.high || test.low > 0 && v < 1 {
-					t.Errorf("%d × %d: margin %d is %d pixels", test.width, test.height, i, v)
+			near, _ := color.NRGBA64Model.Convert(got.At(2, 2)).(color.NRGBA64)
+			far, _ := color.NRGBA64Model.Convert(got.At(test.width-3, test.height-3)).(color.NRGBA64)
+			var m [4]int // thousandths
+			for axis, ends := range [][2]uint16{{near.R, far.R}, {near.G, far.G}} {
+				side := float64([]int{test.width, test.height}[axis])
+				slope := (float64(ends[1]) - float64(ends[0])) / perPixel / (side - 5)
+				before := float64(ends[0])/perPixel + .5 - 2.5*slope
+				after := side - before - slope*side
+				for i, margin := range []float64{before, after} {
+					share := margin / side
+					m[axis+2*i] = int(1000 * share)
+					if share < test.low-.001 || share > test.high+.001 {
+						t.Errorf("%d × %d: margin %d is %.4f of the side", test.width, test.height, axis+2*i, share)
+					}
 				}
 			}
+			seen[m] = true
 		}
-		if test.low > .02 && len(seen) < 9 {
+		if test.low > 0 && len(seen) < 11 {
 			t.Errorf("%d × %d: only %d different crops in 12 epochs", test.width, test.height, len(seen))
 		}
 	}

@@ -145,8 +145,8 @@ var profileTable = []struct {
 	Factor                 float64 // shrink of strong
 	Median                 int     // of strong
 }{
-	{96, 3, 8, 0.9, 3},
-	{48, 1, 2.5, 0.95, 3},
+	{48, 3, 8, 0.9, 3},
+	{24, 2, 5, 0.95, 3},
 }
 
 // ProfileSteps returns what the image profile does to the pixels of a picture whose
