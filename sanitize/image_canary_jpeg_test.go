@@ -115,7 +115,15 @@ func jpegPlaces() []place {
 	unused := func(id, m string) string {
 		return segment(0xC4, id+"\x00\x00\x00\x00\x0E"+strings.Repeat("\x00", 11)+m)
 	}
-	add("DHT unused", "", func(m string) string { return before("\xFF\xDA", unused("\x13", m)) })
+	add("DHT unused", "", func(m string) string {
+		return strings.Replace(before("\xFF\xDA", unused("\x13", m)), "\xFF\xC0", "\xFF\xC1", 1)
+	})
+	add("DHT that baseline has not", sanitize.ImageMalformed, func(m string) string { return before("\xFF\xDA", unused("\x13", m)) })
+	add("SOF component identifiers", "", func(m string) string {
+		named := strings.Replace(base, "\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01", "\x03C\x22\x00A\x11\x01N\x11\x01", 1)
+		return strings.Replace(named, "\x03\x01\x00\x02\x11\x03\x11", "\x03C\x00A\x11N\x11", 1)
+	})
+	out[len(out)-1].absent = "C\x22\x00A\x11\x01N"
 	add("DHT redefined", "", func(m string) string { return before("\xFF\xC4", unused("\x10", m)) })
 	add("DHT after the scan", "", func(m string) string {
 		return strings.TrimSuffix(base, "\xFF\xD9") + unused("\x10", m) + "\xFF\xD9"
@@ -138,13 +146,10 @@ func jpegPlaces() []place {
 			return before("\xFF\xDB", segment(marker, m))
 		})
 	}
-	for _, marker := range []byte{0xCC, 0xDE, 0xDF} {
+	for _, marker := range []byte{0xCC, 0xDC, 0xDE, 0xDF} {
 		add(fmt.Sprintf("marker %02X", marker), sanitize.ImageUnsupported, func(m string) string {
 			return before("\xFF\xDB", segment(marker, m))
 		})
 	}
-	add("DNL", sanitize.ImageMalformed, func(m string) string {
-		return strings.TrimSuffix(base, "\xFF\xD9") + segment(0xDC, m) + "\xFF\xD9"
-	})
 	return out
 }

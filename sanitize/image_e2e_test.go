@@ -61,7 +61,7 @@ func TestPillowReadsTheProfiles(t *testing.T) {
 		dir := t.TempDir()
 		want := readGolden(t)
 		for name, g := range want {
-			if g.Mode == "CMYK" || name == undecodable {
+			if g.Mode == "CMYK" {
 				delete(want, name)
 				continue
 			}

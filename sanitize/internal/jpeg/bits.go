@@ -71,6 +71,20 @@ func (b *bitReader) take(n uint) uint32 {
 	return v
 }
 
+// value reads the n bits that follow a symbol, at most 15, as a signed number (T.81
+// F.2.2.1, figure F.12).
+func (b *bitReader) value(n uint) int32 {
+	if n == 0 {
+		return 0
+	}
+	v := int32(b.acc >> (64 - n))
+	b.skip(n)
+	if v>>(n-1) == 0 {
+		v -= 1<<n - 1
+	}
+	return v
+}
+
 // symbol reads one Huffman code, and leaves room for 15 bits that follow it. A
 // code that is not in the table sets short.
 func (b *bitReader) symbol(t *huffTable) byte {

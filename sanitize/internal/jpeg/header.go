@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"weir/sanitize/internal/exif"
+	"weir/sanitize/internal/picture"
 )
 
 // header is what the application segments before the first scan decide.
@@ -14,6 +15,38 @@ type header struct {
 	adobe     bool
 	transform byte // of APP14: 0 none, 1 YCbCr, 2 YCCK
 	exif      bool // the first APP1 Exif was seen
+
+	last colourMarkers // as Go takes them: from anywhere, the last one counts
+}
+
+// colourMarkers are what APP0 and APP14 say of the colour space.
+type colourMarkers struct {
+	jfif, adobe bool
+	transform   byte
+}
+
+// space is how three or four components become colours.
+type space uint8
+
+const (
+	spaceYCC  space = iota // YCbCr, or YCCK
+	spaceRGB               // RGB, or CMYK
+	spaceNone              // four components of which nothing is known
+)
+
+// space is the colour space of a frame.
+func (m colourMarkers) space(f *frame) space {
+	switch {
+	case len(f.components) == 1:
+		return spaceYCC
+	case len(f.components) == 4 && !m.adobe:
+		return spaceNone
+	case m.jfif && len(f.components) == 3:
+		return spaceYCC
+	case m.adobe && m.transform == 0, !m.adobe && f.spellsRGB():
+		return spaceRGB
+	}
+	return spaceYCC
 }
 
 // Signatures of the segments that are read, and their lengths without marker.
@@ -50,6 +83,7 @@ func (s *stripper) application(marker byte, p []byte) error {
 		return err
 	}
 	early := s.scans == 0
+	s.header.last.note(marker, p)
 	switch {
 	case marker == mAPP0 && early && len(p) >= jfifLength && string(p[:5]) == sigJFIF:
 		if s.header.jfif != nil {
@@ -68,6 +102,42 @@ func (s *stripper) application(marker byte, p []byte) error {
 		s.readExif(p)
 	default:
 		s.result.Remove(segmentName(marker, p), size)
+	}
+	return nil
+}
+
+// note takes what Go takes from a segment.
+func (m *colourMarkers) note(marker byte, p []byte) {
+	switch {
+	case marker == mAPP0 && len(p) >= len(sigJFIF):
+		m.jfif = bytes.HasPrefix(p, []byte(sigJFIF))
+	case marker == mAPP14 && len(p) >= adobeLength && bytes.HasPrefix(p, []byte(sigAdobe)):
+		m.adobe, m.transform = true, p[11]
+	}
+}
+
+// seen are the markers as libjpeg takes them: from before the first scan.
+func (h *header) seen() colourMarkers {
+	return colourMarkers{jfif: h.jfif != nil, adobe: h.adobe, transform: h.transform}
+}
+
+// checkColours refuses what libjpeg and Go show in different colours: markers that
+// contradict each other or come too late; identifiers that spell RGB beside an APP14
+// that says YCbCr; colours other than YCbCr and YCCK with subsampled components,
+// which here are not chroma, and are scaled up in different ways.
+func (s *stripper) checkColours() error {
+	if len(s.frame.components) == 1 {
+		return nil
+	}
+	seen, last := s.header.seen(), s.header.last
+	is := seen.space(s.frame)
+	switch {
+	case is == spaceNone:
+		return picture.Errorf(picture.Unsupported, "four components without APP14 Adobe")
+	case is != last.space(s.frame), is == spaceYCC && !last.jfif && s.frame.spellsRGB():
+		return picture.Errorf(picture.Malformed, "markers that contradict each other on the colour space")
+	case is == spaceRGB && s.frame.subsampled():
+		return picture.Errorf(picture.Unsupported, "subsampled components of RGB or CMYK")
 	}
 	return nil
 }
@@ -129,7 +199,15 @@ func (s *stripper) writeHeader() error {
 			return err
 		}
 	}
-	s.write(s.frame.marker, s.frame.payload...)
+	is := s.header.seen().space(s.frame)
+	s.write(s.frame.marker, s.frame.payload(is)...)
+	changed := 0
+	for i, c := range s.frame.components {
+		if c.id != s.frame.identifier(i, is) {
+			changed++
+		}
+	}
+	s.result.Remove("SOF component identifiers", changed)
 	return nil
 }
 

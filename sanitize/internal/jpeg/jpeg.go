@@ -8,8 +8,8 @@
 //
 // What stays, in this order: SOI; APP0 JFIF without thumbnail, if there was one;
 // APP1 Exif with the orientation alone, if it is 2 to 8; APP14 Adobe, if there was
-// one (it decides the colour transform); the DQT that the frame names; SOF; for
-// each scan the DHT that it names, DRI if it changed, SOS and the entropy-coded
+// one (it decides the colour transform); the DQT that the frame names; SOF, its
+// components named as libjpeg's encoder does (from 1, or RGB or CMYK); for each scan the DHT that it names, DRI if it changed, SOS and the entropy-coded
 // data, its pad bits set to 1. The order is that of libjpeg's encoder. Nothing is
 // added that was not there: a JFIF marker would change how RGB files are read.
 //
@@ -21,12 +21,15 @@
 // hold invalid codes, bytes behind the last block of a scan or of a restart
 // interval, and pad bits. Missing markers are found all the same.
 //
-// Besides the output, a walk needs memory for progressive files only: 8 bytes for
+// Besides the output, a walk needs memory for progressive files only: 16 bytes for
 // each block of 64 samples.
 //
-// Not read, hence refused: arithmetic coding, lossless and hierarchical frames,
-// 12 bits, two components, sampling factors of 3 or with a fractional ratio, a
-// height given by DNL, and tables taken for granted (Motion JPEG).
+// Not read, hence refused, because libjpeg and Go do not both read it, or not to the
+// same picture: arithmetic coding, lossless and hierarchical frames, 12 bits, two
+// components, four without APP14, sampling factors of 3 or other than those of
+// chroma, DNL, tables taken for granted (Motion JPEG), restart intervals in a scan of
+// one component out of several with more than one block an MCU, progressive files
+// that lack a scan, coefficients beyond what any picture of 8 bits gives.
 package jpeg
 
 import (
@@ -161,9 +164,9 @@ func (s *stripper) segment(marker byte) error {
 	switch {
 	case marker == mSOI || marker < mSOF0 || marker >= 0xF0 && marker != mCOM:
 		return picture.Errorf(picture.Malformed, "marker %02X between segments", marker)
-	case marker == mDHP || marker == mEXP || marker >= mSOF0 && marker < mRST0 &&
+	case marker == mDNL || marker == mDHP || marker == mEXP || marker >= mSOF0 && marker < mRST0 &&
 		marker != mDHT && marker > mSOF2:
-		return picture.Errorf(picture.Unsupported, "marker %02X: arithmetic, lossless or hierarchical", marker)
+		return picture.Errorf(picture.Unsupported, "marker %02X: DNL, arithmetic, lossless or hierarchical", marker)
 	}
 	p, err := s.payload()
 	if err != nil {
@@ -182,21 +185,10 @@ func (s *stripper) segment(marker byte) error {
 		}
 		s.restart = int(p[0])<<8 | int(p[1])
 		return nil
-	case mDNL:
-		return s.numberOfLines(p)
 	case mSOS:
 		return s.scan(p)
 	}
 	return s.application(marker, p)
-}
-
-// numberOfLines drops a DNL that repeats the height. Decoders differ on any other.
-func (s *stripper) numberOfLines(p []byte) error {
-	if s.frame == nil || len(p) != 2 || int(p[0])<<8|int(p[1]) != s.frame.height {
-		return picture.Errorf(picture.Malformed, "DNL differs from the frame")
-	}
-	s.result.Remove("DNL", 6)
-	return nil
 }
 
 // finish writes the end of the file, with the cursor behind EOI.
@@ -205,6 +197,9 @@ func (s *stripper) finish() error {
 		return picture.Errorf(picture.Malformed, "no picture before EOI")
 	}
 	if err := s.frame.complete(); err != nil {
+		return err
+	}
+	if err := s.checkColours(); err != nil {
 		return err
 	}
 	s.out = append(s.out, 0xFF, mEOI)

@@ -7,7 +7,8 @@ import (
 // scanComponent is a component with the tables of one scan.
 type scanComponent struct {
 	*component
-	dc, ac *huffTable
+	dc, ac    *huffTable
+	predicted int32 // DC of the last block
 }
 
 // scan is one SOS with its parameters (T.81 B.2.3).
@@ -18,6 +19,7 @@ type scan struct {
 	high       byte // Ah
 	low        byte // Al
 	sequential bool
+	mcuColumns int // MCUs in a row of an interleaved scan
 	eobRun     int // blocks that still end at once, progressive AC
 }
 
@@ -113,18 +115,37 @@ func (s *stripper) selectComponents(sc *scan, pairs []byte) ([]byte, error) {
 		if err := sc.admit(c); err != nil {
 			return nil, err
 		}
+		c.steps = s.quant[c.quant].values()
 		one := scanComponent{component: c}
 		selector, err := s.selectTables(sc, &one, pairs[1])
 		if err != nil {
 			return nil, err
 		}
-		canonical = append(canonical, pairs[0], selector)
+		canonical = append(canonical, s.frame.identifier(i, s.header.seen().space(s.frame)), selector)
 		sc.components = append(sc.components, one)
 	}
-	if len(sc.components) > 1 && (blocks > 10 || sc.first > 0) {
-		return nil, picture.Errorf(picture.Malformed, "too many blocks in an interleaved scan")
+	if len(sc.components) > 1 {
+		if blocks > 10 || sc.first > 0 {
+			return nil, picture.Errorf(picture.Malformed, "too many blocks in an interleaved scan")
+		}
+		return canonical, nil
 	}
-	return canonical, nil
+	return canonical, s.checkAlone(sc.components[0].component)
+}
+
+// checkAlone refuses a scan of one component out of several of which Go expects other
+// blocks, or restart markers elsewhere: it goes by the MCUs of the frame.
+func (s *stripper) checkAlone(c *component) error {
+	f := s.frame
+	if len(f.components) == 1 {
+		return nil
+	}
+	columns, rows := min(f.columns*c.h, ceilDiv(f.width, 8)), min(f.rows*c.v, ceilDiv(f.height, 8))
+	restarts := s.restart > 0 && s.restart < c.columns*c.rows
+	if columns != c.columns || rows != c.rows || restarts && c.h*c.v > 1 {
+		return picture.Errorf(picture.Unsupported, "a scan of one component that decoders lay out differently")
+	}
+	return nil
 }
 
 func (f *frame) index(id byte) int {
@@ -198,11 +219,8 @@ func (s *stripper) entropyCoded(sc *scan) error {
 	if s.restart > 0 {
 		interval = s.restart
 	}
-	for _, c := range sc.components {
-		if sc.first > 0 && c.nonzero == nil {
-			c.nonzero = make([]uint64, c.columns*c.rows)
-		}
-	}
+	sc.mcuColumns = s.frame.columns
+	sc.prepare()
 	b := bitReader{data: s.data}
 	for first, index := 0, 0; ; index++ {
 		b.restart(s.pos)
@@ -216,6 +234,22 @@ func (s *stripper) entropyCoded(sc *scan) error {
 		}
 		if err := s.restartMarker(index); err != nil {
 			return err
+		}
+	}
+}
+
+// prepare allocates what a progressive file has to remember of its blocks.
+func (sc *scan) prepare() {
+	if sc.sequential {
+		return
+	}
+	for i := range sc.components {
+		c := &sc.components[i]
+		if c.weights == nil {
+			c.weights = make([]weight, c.columns*c.rows)
+		}
+		if sc.first > 0 && c.nonzero == nil {
+			c.nonzero = make([]uint64, c.columns*c.rows)
 		}
 	}
 }

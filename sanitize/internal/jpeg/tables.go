@@ -8,8 +8,25 @@ import (
 
 // quantTable is one quantisation table (T.81 B.2.4.1), as defined and as written.
 type quantTable struct {
-	def  []byte // Pq and Tq, then 64 or 128 bytes; aliases the input
-	sent bool
+	def   []byte // Pq and Tq, then 64 or 128 bytes; aliases the input
+	sent  bool
+	steps *[64]int32 // in zigzag order; nil until a scan needs them
+}
+
+// values returns the steps.
+func (t *quantTable) values() *[64]int32 {
+	if t.steps != nil {
+		return t.steps
+	}
+	t.steps = new([64]int32)
+	for i := range t.steps {
+		if t.def[0]>>4 == 0 {
+			t.steps[i] = int32(t.def[1+i])
+		} else {
+			t.steps[i] = int32(t.def[1+2*i])<<8 | int32(t.def[2+2*i])
+		}
+	}
+	return t.steps
 }
 
 // defineQuant takes the tables of one DQT. A table that a scan has used must not
@@ -55,14 +72,9 @@ func (s *stripper) sendQuant(id byte, needed bool) error {
 // quality estimates the setting (1 to 100) of the IJG encoder that gave this
 // table, from its mean ratio to the luma table of T.81 table K.1.
 func (t *quantTable) quality() int {
-	width := (len(t.def) - 1) / 64
 	sum, base := 0, 0
 	for i, std := range lumaTable {
-		v := int(t.def[1+i*width])
-		if width == 2 {
-			v = v<<8 | int(t.def[2+i*width])
-		}
-		sum += v
+		sum += int(t.values()[i])
 		base += std
 	}
 	scale := (100*sum + base/2) / base // IJG's percentage
@@ -101,14 +113,15 @@ type huffTable struct {
 func (s *stripper) defineHuffman(p []byte) error {
 	for len(p) > 0 {
 		class, id := p[0]>>4, p[0]&15
-		if class > 1 || id > 3 || len(p) < 17 {
+		baseline := s.frame != nil && s.frame.marker == mSOF0
+		if class > 1 || id > 3 || baseline && id > 1 || len(p) < 17 {
 			return picture.Errorf(picture.Malformed, "bad DHT")
 		}
 		n := 17
 		for _, count := range p[1:17] {
 			n += int(count)
 		}
-		if n > 17+256 || len(p) < n {
+		if n == 17 || n > 17+256 || len(p) < n {
 			return picture.Errorf(picture.Malformed, "bad DHT")
 		}
 		t := &s.huff[class][id]

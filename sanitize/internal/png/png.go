@@ -139,6 +139,11 @@ func (s *stripper) chunks() error {
 		if err != nil {
 			return err
 		}
+		if s.counts(name, len(p)) {
+			if err := s.budget.Segment(); err != nil {
+				return err
+			}
+		}
 		if first != (name == "IHDR") {
 			return picture.Errorf(picture.Malformed, "IHDR is not the first chunk, or not the only one")
 		}
@@ -147,11 +152,6 @@ func (s *stripper) chunks() error {
 				return picture.Errorf(picture.Malformed, "IEND holds %d bytes", len(p))
 			}
 			return nil
-		}
-		if s.counts(name, len(p)) {
-			if err := s.budget.Segment(); err != nil {
-				return err
-			}
 		}
 		if err := s.take(name, p); err != nil {
 			return err

@@ -53,7 +53,7 @@ def jpegs():
     yield "grey.jpg", grey, dict(quality=85)
     yield "progressive.jpg", rgb, dict(quality=88, progressive=True)
     yield "progressive_grey.jpg", grey, dict(quality=75, progressive=True)
-    yield "progressive_restart.jpg", rgb, dict(quality=88, progressive=True, restart_marker_blocks=3)
+    yield "progressive_restart.jpg", rgb, dict(quality=88, progressive=True, subsampling="4:4:4", restart_marker_blocks=3)
     yield "optimised.jpg", rgb, dict(quality=60, optimize=True)
     yield "restart.jpg", rgb, dict(quality=90, restart_marker_blocks=1)
     yield "restart_rows.jpg", rgb, dict(quality=90, restart_marker_rows=1)
