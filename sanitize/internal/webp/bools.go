@@ -1,6 +1,9 @@
 package webp
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // boolReader decodes the booleans of one VP8 partition (RFC 6386 §7.3). Behind the
 // end it reads zeros; used tells how far the decoding went.
@@ -75,13 +78,15 @@ func (r *boolReader) outside() bool { return len(r.data) > 0 && r.data[0] == 0xF
 func (r *boolReader) used() int { return (r.need + 7) / 8 }
 
 // canonical returns the bytes that were used, at the low end of the interval that
-// all decisions left over: the choice within it is the sender's, and free. The
-// second result tells whether that changed a byte.
+// all decisions left over: the choice within it is the sender's, and free. As many
+// zeros follow as were there, and as libwebp's encoder writes. The second result
+// tells whether a byte was changed.
 func (r *boolReader) canonical() ([]byte, bool) {
 	n := r.used()
-	out := append([]byte(nil), r.data[:n]...)
+	size := flushed(8*r.pos-8-r.bits, n, len(r.data))
+	out := append([]byte(nil), r.data[:size]...)
+	clear(out[n:])
 	rest := r.value >> (8 * (r.pos - n))
-	changed := rest != 0
 	for i := n - 1; rest != 0; i-- {
 		low := uint64(out[i])
 		out[i] -= byte(rest)
@@ -91,7 +96,18 @@ func (r *boolReader) canonical() ([]byte, bool) {
 		}
 		rest = rest>>8 + borrow
 	}
-	return out, changed
+	return out, !bytes.Equal(out, r.data[:size])
+}
+
+// flushed is the length of a partition of so many bytes, of which some are used,
+// when what follows the zeros that libwebp's encoder ends with is cut off. That
+// encoder goes on for 9 bits and to the next byte, and flushes one more.
+func flushed(shifts, used, size int) int {
+	most := 2
+	if shifts > 0 {
+		most = (shifts-1)/8 + 3
+	}
+	return max(used, min(size, most))
 }
 
 // boolWriter encodes booleans (RFC 6386 §7.3).
@@ -144,11 +160,12 @@ func (w *boolWriter) flush() {
 	w.out = append(w.out, byte(top))
 }
 
-// finish returns as many bytes as a reader needs, at the low end of the interval.
-func (w *boolWriter) finish() []byte {
-	need := w.need
-	for range 32 { // zeros leave the low end where it is
+// finish returns as many bytes as a reader needs, at the low end of the interval,
+// and zeros as canonical does for a partition of the given size.
+func (w *boolWriter) finish(size int) []byte {
+	size = flushed(w.total, (w.need+7)/8, size)
+	for range 40 { // zeros leave the low end where it is
 		w.put(0, 128)
 	}
-	return w.out[:(need+7)/8]
+	return w.out[:size]
 }

@@ -133,7 +133,7 @@ func (w *vp8lWalk) prefixCode(alphabet int) (*prefixCode, error) {
 }
 
 // simpleCode reads a code of one or two symbols. libwebp and x/image differ on a
-// symbol beyond the alphabet and on two equal ones.
+// symbol beyond the alphabet, and on two that are equal or in falling order.
 func (w *vp8lWalk) simpleCode(alphabet int) (*prefixCode, error) {
 	two := w.r.take(1) != 0
 	first := int(w.r.take(1 + 7*uint(w.r.take(1))))
@@ -141,7 +141,7 @@ func (w *vp8lWalk) simpleCode(alphabet int) (*prefixCode, error) {
 	if two {
 		second = int(w.r.take(8))
 	}
-	if first >= alphabet || second >= alphabet || two && first == second {
+	if first >= alphabet || second >= alphabet || two && first >= second {
 		return nil, picture.Errorf(picture.Malformed, "prefix code of the symbols %d and %d of %d", first, second, alphabet)
 	}
 	if !two {

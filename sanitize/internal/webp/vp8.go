@@ -94,14 +94,18 @@ func stripVP8(ctx context.Context, p []byte, h vp8Header, result *picture.Stripp
 	if c.r.used() > len(first) {
 		return nil, picture.Errorf(picture.Truncated, "the first VP8 partition ends before the last macroblock")
 	}
-	result.Remove("VP8 first partition tail", len(first)-c.r.used())
 	w.used.filter = w.frame.level > 0
 	rewritten, err := w.rewriteFirst(first)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(rewritten, first[:c.r.used()]) {
-		result.Remove("VP8 unused parameters", max(1, c.r.used()-len(rewritten)))
+	kept, changed := c.r.canonical()
+	result.Remove("VP8 first partition tail", len(first)-len(kept))
+	switch {
+	case !bytes.Equal(rewritten, kept):
+		result.Remove("VP8 unused parameters", max(1, len(kept)-len(rewritten)))
+	case changed:
+		result.Remove("VP8 spare bits", 1)
 	}
 	if h.scaled {
 		result.Remove("VP8 scaling bits", 1)
@@ -175,31 +179,28 @@ func (w *vp8Walk) rewriteFirst(first []byte) ([]byte, error) {
 	if err := w.macroblocks(c, false); err != nil {
 		return nil, err
 	}
-	out := c.w.finish()
+	out := c.w.finish(len(first))
 	if len(out) > maxFirstPartition {
 		return nil, picture.Errorf(picture.Unsupported, "first VP8 partition of %d bytes", len(out))
 	}
 	return out, nil
 }
 
-// write puts the frame together.
+// write puts the frame together. Its size is made even by a zero in the last
+// partition, as libwebp's encoder does, which takes the place of a pad byte.
 func (w *vp8Walk) write(first []byte, result *picture.Stripped) ([]byte, error) {
-	rows := (w.header.height + 15) / 16
 	parts := make([][]byte, len(w.tokens))
 	total := vp8HeaderSize + len(first) + 3*(len(parts)-1)
-	for i := range w.tokens {
-		r := &w.tokens[i]
-		part, changed := r.canonical()
-		if len(part) == 0 && (i < rows || i == len(parts)-1) {
-			part, changed = []byte{0}, r.data[0] != 0
-		}
-		if changed {
-			result.Remove("VP8 spare bits", 1)
-		}
-		result.Remove("VP8 partition tail", len(r.data)-len(part))
-		parts[i] = part
-		total += len(part)
+	for i := range parts {
+		parts[i] = w.partition(i, result)
+		total += len(parts[i])
 	}
+	last := len(parts) - 1
+	if total&1 != 0 {
+		parts[last] = append(parts[last], 0)
+		total++
+	}
+	result.Remove("VP8 partition tail", len(w.tokens[last].data)-len(parts[last]))
 	h := w.header
 	tag := int(h.tag) | len(first)<<5
 	out := make([]byte, 0, total)
@@ -207,11 +208,23 @@ func (w *vp8Walk) write(first []byte, result *picture.Stripped) ([]byte, error) 
 	out = binary.LittleEndian.AppendUint16(out, uint16(h.width))
 	out = binary.LittleEndian.AppendUint16(out, uint16(h.height))
 	out = append(out, first...)
-	for _, part := range parts[:len(parts)-1] {
+	for _, part := range parts[:last] {
 		out = append(out, byte(len(part)), byte(len(part)>>8), byte(len(part)>>16))
 	}
 	for _, part := range parts {
 		out = append(out, part...)
 	}
 	return out, nil
+}
+
+// partition returns what is left of one partition of coefficients.
+func (w *vp8Walk) partition(i int, result *picture.Stripped) []byte {
+	part, changed := w.tokens[i].canonical()
+	if changed {
+		result.Remove("VP8 spare bits", 1)
+	}
+	if i < len(w.tokens)-1 {
+		result.Remove("VP8 partition tail", len(w.tokens[i].data)-len(part))
+	}
+	return part
 }

@@ -32,6 +32,7 @@ type stripper struct {
 	result picture.Stripped
 	size   int // bytes of the file
 
+	extended      bool // the file has VP8X
 	flags         byte // of VP8X
 	width, height int  // of the canvas
 	hasExif       bool
@@ -54,8 +55,25 @@ type frame struct {
 }
 
 // Strip walks data and returns the rewritten file. The error is a *picture.Error,
-// or that of the context.
+// that of the context, or one of the encoder that ZeroTransparent needs.
 func Strip(ctx context.Context, data []byte, o picture.Options) (*picture.Stripped, error) {
+	s, err := read(ctx, data, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.ZeroTransparent {
+		if err := s.zeroTransparent(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.write(); err != nil {
+		return nil, err
+	}
+	return &s.result, nil
+}
+
+// read walks over a file up to what is to be written.
+func read(ctx context.Context, data []byte, o picture.Options) (*stripper, error) {
 	s := &stripper{ctx: ctx, opts: o, budget: picture.NewBudget(o.Limits), size: len(data)}
 	c, err := readRIFF(data, &s.result)
 	if err != nil {
@@ -69,17 +87,12 @@ func Strip(ctx context.Context, data []byte, o picture.Options) (*picture.Stripp
 	case "VP8 ", "VP8L":
 		err = s.still(c, name, p, nil)
 	case "VP8X":
-		err = s.extended(c, p)
+		s.extended = true
+		err = s.readExtended(c, p)
 	default:
 		err = picture.Errorf(picture.Malformed, "the first chunk is %s", display(name))
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := s.write(); err != nil {
-		return nil, err
-	}
-	return &s.result, nil
+	return s, err
 }
 
 // chunk reads a chunk and counts it.
@@ -93,8 +106,8 @@ func (s *stripper) chunk(c *chunkReader) (string, []byte, error) {
 	return c.next()
 }
 
-// extended reads a file that begins with VP8X (RFC 9649 §2.7).
-func (s *stripper) extended(c *chunkReader, p []byte) error {
+// readExtended reads a file that begins with VP8X (RFC 9649 §2.7).
+func (s *stripper) readExtended(c *chunkReader, p []byte) error {
 	if len(p) != vp8xSize {
 		return picture.Errorf(picture.Malformed, "VP8X of %d bytes", len(p))
 	}
@@ -154,19 +167,15 @@ func (s *stripper) still(c *chunkReader, name string, p, alpha []byte) error {
 		return err
 	}
 	// libwebp delivers an alpha channel by the flag, x/image by the chunk.
-	if s.width != 0 && !f.lossless && (alpha != nil) != (s.flags&flagAlpha != 0) {
+	if s.extended && !f.lossless && (alpha != nil) != (s.flags&flagAlpha != 0) {
 		return picture.Errorf(picture.Malformed, "the alpha flag of VP8X is wrong")
 	}
 	s.frames = append(s.frames, f)
-	extended := s.width != 0
 	s.width, s.height = f.width, f.height
 	for c.more() {
 		name, p, err := s.chunk(c)
 		if err != nil {
 			return err
-		}
-		if !extended {
-			s.flags = 0
 		}
 		if err := s.metadata(name, p); err != nil {
 			return err
@@ -214,7 +223,7 @@ func (s *stripper) checkSize(f frame) error {
 	if err := s.opts.Limits.CheckSize(int64(f.width), int64(f.height)); err != nil {
 		return err
 	}
-	if s.flags&flagAnimation == 0 && s.width != 0 && (f.width != s.width || f.height != s.height) {
+	if s.extended && s.flags&flagAnimation == 0 && (f.width != s.width || f.height != s.height) {
 		return picture.Errorf(picture.Malformed, "picture of %d × %d pixels on a canvas of %d × %d",
 			f.width, f.height, s.width, s.height)
 	}
@@ -269,6 +278,9 @@ func uint24(p []byte) uint32 { return uint32(p[0]) | uint32(p[1])<<8 | uint32(p[
 
 func appendUint24(out []byte, v int) []byte { return append(out, byte(v), byte(v>>8), byte(v>>16)) }
 
+// minFile is the size of file from which OpenCV takes it for WebP.
+const minFile = 32
+
 // write puts the file together: VP8X if it is needed, pictures, EXIF.
 func (s *stripper) write() error {
 	size := riffHeaderSize + chunkHeaderSize + vp8xSize + chunkHeaderSize + len(s.exif) + 2
@@ -277,10 +289,11 @@ func (s *stripper) write() error {
 	}
 	out := append(make([]byte, 0, size), "RIFF\x00\x00\x00\x00WEBP"...)
 	animated := s.flags&flagAnimation != 0
-	if animated || s.exif != nil || s.frames[0].alpha != nil {
+	small := riffHeaderSize+chunkHeaderSize+(len(s.frames[0].data)+1)&^1 < minFile
+	if animated || s.exif != nil || s.frames[0].alpha != nil || small {
 		out = s.appendVP8X(out, animated)
-	} else if s.flags != 0 || s.result.Info.Width != 0 {
-		s.result.Remove("VP8X", 0)
+	} else if s.extended {
+		s.result.Remove("VP8X", chunkHeaderSize+vp8xSize)
 	}
 	if animated {
 		out = s.appendAnimation(out)

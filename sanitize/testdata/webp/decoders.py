@@ -30,17 +30,18 @@ def orientation(image):
 
 
 def pillow(data):
-    """Mode, size, frames, loops and durations, and a digest of the samples."""
+    """Mode, size, frames, loops and durations, and digests of all samples and of the first frame."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             frames, raw, durations = image.n_frames, [], []
+            rgba = digest(image.convert("RGBA").tobytes())
             for i in range(frames):
                 image.seek(i)
                 image.load()
                 raw.append(image.tobytes())
                 durations.append(image.info["duration"])
             return dict(mode=image.mode, size=image.size, frames=frames, loop=image.info["loop"], durations=durations,
-                        orientation=orientation(image), raw=digest(*raw))
+                        orientation=orientation(image), raw=digest(*raw), rgba=rgba)
     except Exception:
         return None
 

@@ -1,0 +1,108 @@
+package webp
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+
+	"github.com/HugoSmits86/nativewebp"
+
+	"weir/sanitize/internal/exif"
+	"weir/sanitize/internal/picture"
+)
+
+// maxSide is the longest side of a VP8L picture (14 bits).
+const maxSide = 1 << 14
+
+// EncodeBytesPerPixel is the memory that Encode needs for each pixel: the encoder
+// keeps the whole picture as four words a pixel.
+const EncodeBytesPerPixel = 72
+
+// Encode writes a picture lossless, with an orientation of 2 to 8 in EXIF unless
+// the options drop it. Equal pictures give equal files. The encoder does not look
+// at the context; the walk over what it wrote does. The error is a *picture.Error,
+// that of the context, or one of the encoder.
+func Encode(ctx context.Context, img *image.NRGBA, orientation uint8, o picture.Options) ([]byte, error) {
+	f, err := encode(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	s := &stripper{ctx: ctx, opts: o, budget: picture.NewBudget(o.Limits), width: f.width, height: f.height,
+		frames: []frame{f}}
+	if orientation >= 2 && orientation <= 8 && !o.DropOrientation {
+		s.exif = exif.Minimal(orientation)
+	}
+	if err := s.write(); err != nil {
+		return nil, err
+	}
+	return s.result.Data, nil
+}
+
+// encode returns the picture as a lossless frame.
+func encode(ctx context.Context, img *image.NRGBA) (frame, error) {
+	if err := picture.Checkpoint(ctx); err != nil {
+		return frame{}, err
+	}
+	size := img.Bounds().Size()
+	if size.X < 1 || size.Y < 1 || size.X > maxSide || size.Y > maxSide {
+		return frame{}, picture.Errorf(picture.Unsupported, "%d × %d pixels cannot be encoded as WebP", size.X, size.Y)
+	}
+	file, err := nativeEncode(img)
+	if err != nil {
+		return frame{}, err
+	}
+	var dropped picture.Stripped
+	c, err := readRIFF(file, &dropped)
+	if err != nil {
+		return frame{}, fmt.Errorf("webp: encoder: %w", err)
+	}
+	_, p, err := c.next()
+	if err != nil {
+		return frame{}, fmt.Errorf("webp: encoder: %w", err)
+	}
+	h, err := readVP8LHeader(p)
+	if err != nil {
+		return frame{}, fmt.Errorf("webp: encoder: %w", err)
+	}
+	data, err := stripVP8L(ctx, p, h, &dropped)
+	if err != nil {
+		return frame{}, fmt.Errorf("webp: encoder: %w", err)
+	}
+	f := frame{lossless: true, data: data, width: h.width, height: h.height, hasAlpha: h.alpha}
+	return f, verify(f, img)
+}
+
+// nativeEncode runs the encoder, whose panics are errors: it has an index out of
+// range for some pictures of one colour.
+func nativeEncode(img *image.NRGBA) (file []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			file, err = nil, fmt.Errorf("webp: the encoder panicked: %v", p)
+		}
+	}()
+	var out bytes.Buffer
+	if err := nativewebp.Encode(&out, img, nil); err != nil {
+		return nil, fmt.Errorf("webp: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// verify decodes what was encoded: a picture that came out changed is no result.
+func verify(f frame, img *image.NRGBA) error {
+	got, err := decode(f)
+	if err != nil {
+		return err
+	}
+	size := img.Bounds().Size()
+	if got.Bounds().Size() != size {
+		return fmt.Errorf("webp: the encoder wrote %v pixels, not %v", got.Bounds().Size(), size)
+	}
+	for y := range size.Y {
+		want := img.Pix[y*img.Stride:][:4*size.X]
+		if !bytes.Equal(got.Pix[y*got.Stride:][:4*size.X], want) {
+			return fmt.Errorf("webp: the encoder wrote other samples in row %d", y)
+		}
+	}
+	return nil
+}
