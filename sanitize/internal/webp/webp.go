@@ -166,8 +166,9 @@ func (s *stripper) still(c *chunkReader, name string, p, alpha []byte) error {
 	if err != nil {
 		return err
 	}
-	// libwebp delivers an alpha channel by the flag, x/image by the chunk.
-	if s.extended && !f.lossless && (alpha != nil) != (s.flags&flagAlpha != 0) {
+	// For whether there is alpha, OpenCV looks at the flag, libwebp at the picture,
+	// and x/image at both.
+	if s.extended && f.hasAlpha != (s.flags&flagAlpha != 0) {
 		return picture.Errorf(picture.Malformed, "the alpha flag of VP8X is wrong")
 	}
 	s.frames = append(s.frames, f)
