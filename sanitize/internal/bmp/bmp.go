@@ -8,7 +8,7 @@
 // pixels, indices without an entry. So are JPEG and PNG payloads.
 //
 // The depth and the samples stay. Rows go from the bottom up, without run lengths,
-// below a header of 40 bytes, or of 108 when there is alpha, or of 12 when the source
+// below a header of 40 bytes, or of 108 when there is a mask of alpha, or of 12 when the source
 // has that one (OpenCV shows such a picture in grey when asked for it unchanged). Bytes
 // between the headers and the pixels or behind them, row padding, reserved fields,
 // resolution, colour space and profile are gone, and the palette entries that no
@@ -30,7 +30,8 @@ type bitmap struct {
 	runs          bool // run lengths
 	green6        bool // 16 bits: 5-6-5
 	alpha         bool // 32 bits: the fourth byte is alpha
-	masked        bool // 32 bits: masks that declare no alpha
+	masked        bool // 32 bits: masks without one of alpha
+	opaque        bool // 32 bits: a mask of alpha that is 0
 	goAlpha       bool // 32 bits without masks below a header that makes Go look for alpha
 	palette       []entry
 	offset        int // of the pixels
@@ -82,6 +83,17 @@ func (b *bitmap) info() picture.Info {
 		i.Channels, i.Depth = 3, 8
 	}
 	return i
+}
+
+// headerSize is that of the header which is written.
+func (b *bitmap) headerSize() int {
+	switch {
+	case b.core:
+		return coreHeader
+	case b.alpha || b.opaque:
+		return v4Header
+	}
+	return infoHeader
 }
 
 // rowBytes is the length of a row without its padding.

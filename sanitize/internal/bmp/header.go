@@ -172,7 +172,7 @@ func (b *bitmap) readMasks32(data []byte) error {
 	case slices.Equal(m, []uint32{0xFF0000, 0xFF00, 0xFF, 0xFF000000}):
 		b.alpha = true
 	case slices.Equal(m, []uint32{0xFF0000, 0xFF00, 0xFF, 0}):
-		b.masked = true
+		b.masked, b.opaque = true, n == 4
 	default:
 		return picture.Errorf(picture.Unsupported, "masks that decoders do not share")
 	}
@@ -189,14 +189,11 @@ func (b *bitmap) noteHeader(h []byte, result *picture.Stripped) {
 	if b.bits > 8 {
 		result.Remove("number of colours", nonZero(h[32:36]))
 	}
-	own := infoHeader
-	if b.alpha {
-		own = v4Header
-	}
+	own := b.headerSize()
 	if len(h) > own {
 		result.Remove("header of a later version", len(h)-own)
 	}
-	if len(h) >= v4Header && b.alpha {
+	if len(h) >= v4Header && own == v4Header {
 		n := 0
 		for i, v := range colourSpace {
 			if h[56+i] != v {

@@ -81,9 +81,14 @@ func (p *pixels) settle(ctx context.Context, o picture.Options, result *picture.
 		})
 		result.Remove("colour under alpha 0", cleared)
 		return err
-	case p.masked || p.goAlpha:
+	case p.masked && !p.opaque:
 		return p.checkFourth()
 	case p.bits == 32 && !p.alpha:
+		if p.goAlpha {
+			if err := p.checkFourth(); err != nil {
+				return err
+			}
+		}
 		cleared := 0
 		err := p.eachRow(ctx, func(row []byte) {
 			for i := 3; i < len(row); i += 4 {
@@ -130,22 +135,27 @@ func (p *pixels) checkFourth() error {
 	return nil
 }
 
+// masks are those of the samples, with the rest of a header of 108 bytes.
+func (b *bitmap) masks() []byte {
+	switch {
+	case b.green6:
+		return appendLongs(nil, 0xF800, 0x7E0, 0x1F)
+	case b.alpha:
+		return append(appendLongs(nil, 0xFF0000, 0xFF00, 0xFF, 0xFF000000), colourSpace...)
+	case b.opaque:
+		return append(appendLongs(nil, 0xFF0000, 0xFF00, 0xFF, 0), colourSpace...)
+	case b.masked:
+		return appendLongs(nil, 0xFF0000, 0xFF00, 0xFF)
+	}
+	return nil
+}
+
 // write puts the file together.
 func (p *pixels) write() []byte {
-	size, method := infoHeader, plain
-	var more []byte // behind a header of 40 bytes
-	switch {
-	case p.core:
-		size = coreHeader
-	case p.alpha:
-		size, method = v4Header, bitfields
-		more = append([]byte{0, 0, 0xFF, 0, 0, 0xFF, 0, 0, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF}, colourSpace...)
-	case p.green6:
+	size, method := p.headerSize(), plain
+	more := p.masks() // behind the first 40 bytes of the header
+	if more != nil {
 		method = bitfields
-		more = []byte{0, 0xF8, 0, 0, 0xE0, 7, 0, 0, 0x1F, 0, 0, 0}
-	case p.masked:
-		method = bitfields
-		more = []byte{0, 0, 0xFF, 0, 0, 0xFF, 0, 0, 0xFF, 0, 0, 0}
 	}
 	entrySize := 4
 	if p.core {

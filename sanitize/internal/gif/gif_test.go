@@ -375,7 +375,7 @@ func FuzzGIF(f *testing.F) {
 		}
 		again, err := Strip(context.Background(), s.Data, o)
 		if err != nil || !bytes.Equal(s.Data, again.Data) || len(again.Removed) > 0 {
-			t.Fatalf("a second walk: %v %v", err, again)
+			t.Fatalf("a second walk changes it: %v", err)
 		}
 		before, err := stdgif.DecodeAll(bytes.NewReader(data))
 		if err != nil && o.Animation != picture.FirstFrame {

@@ -102,6 +102,8 @@ def main():
         "rgb32_masks.bmp": bmp(w, h, 32, rows(w, h, 32), method=3, masks=OPAQUE[:12]),
         "rgb32_noise.bmp": bmp(w, h, 32, rows(w, h, 32, fourth=None)),
         "rgb32_plain_v4.bmp": bmp(w, h, 32, rows(w, h, 32, fourth=255), header=108),
+        "rgb32_v2.bmp": bmp(w, h, 32, rows(w, h, 32), header=52, method=3, masks=OPAQUE[:12]),
+        "rgb32_noise_v4.bmp": bmp(w, h, 32, rows(w, h, 32, fourth=None), header=108, method=3, masks=OPAQUE),
         "rgb32_v4.bmp": bmp(w, h, 32, rows(w, h, 32), header=108, method=3, masks=OPAQUE),
         "rgba32_v3.bmp": bmp(w, h, 32, rows(w, h, 32, fourth=None), header=56, method=3, masks=MASKS),
         "rgba32_v4.bmp": bmp(w, h, 32, rows(w, h, 32, fourth=None), header=108, method=3, masks=MASKS),
