@@ -6,9 +6,12 @@ import (
 	"io"
 	"slices"
 
+	"weir/sanitize/internal/bmp"
+	"weir/sanitize/internal/gif"
 	"weir/sanitize/internal/jpeg"
 	"weir/sanitize/internal/picture"
 	"weir/sanitize/internal/pixel"
+	"weir/sanitize/internal/webp"
 )
 
 // codec reads the files of one format, decodes their pictures, and encodes them in
@@ -42,6 +45,9 @@ type codec struct {
 var codecs = map[string]codec{
 	FormatJPEG: {strip: jpeg.Strip, decode: decodeJPEG, encode: encodeJPEG, decodedBytes: jpegBytes, stepBytes: jpegStepBytes},
 	FormatPNG:  {strip: stripPNG, decode: decodePNG, encode: encodePNG, light: lightPNG, decodedBytes: pngBytes},
+	FormatWebP: {strip: webp.Strip, decode: decodeWebP, encode: encodeWebP, decodedBytes: webpBytes},
+	FormatGIF:  {strip: gif.Strip, decode: decodeGIF, encode: encodeGIF, decodedBytes: gifBytes},
+	FormatBMP:  {strip: bmp.Strip, decode: decodeBMP, encode: encodeBMP, decodedBytes: bmpBytes},
 }
 
 // changesPixels reports whether the profile encodes the picture anew.

@@ -274,7 +274,7 @@ func TestImageOptionsValidate(t *testing.T) {
 		{"keyed step", sanitize.ImageOptions{Profile: "custom", Steps: []sanitize.Step{{Op: "rotate", MaxDegrees: 3}}}, "needs a key"},
 		{"bad step", sanitize.ImageOptions{Profile: "custom", Steps: []sanitize.Step{{Op: "median", Size: 4}}}, "size"},
 		{"apply to an animation", sanitize.ImageOptions{Orientation: "apply", Animation: "keep"}, "orientation"},
-		{"format", sanitize.ImageOptions{Formats: []string{"gif"}}, "format"},
+		{"format", sanitize.ImageOptions{Formats: []string{"avif"}}, "format"},
 		{"no formats", sanitize.ImageOptions{Formats: []string{}}, "formats"},
 		{"limit", sanitize.ImageOptions{Limits: sanitize.ImageLimits{MaxPixels: -1}}, "limit"},
 	}

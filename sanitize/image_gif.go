@@ -1,0 +1,43 @@
+package sanitize
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image"
+	stddraw "image/draw"
+	stdgif "image/gif"
+
+	"weir/sanitize/internal/gif"
+	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/pixel"
+)
+
+// gifBytes counts the indices of the frame, the canvas, and the indices that are
+// written.
+func gifBytes(s *picture.Stripped) int64 {
+	return (1 + 4 + 1) * int64(s.Info.Width) * int64(s.Info.Height)
+}
+
+// decodeGIF returns the first frame on its canvas, which is transparent elsewhere.
+func decodeGIF(ctx context.Context, s *picture.Stripped) (image.Image, error) {
+	frame, err := stdgif.Decode(&deadlineReader{ctx, bytes.NewReader(s.Data)})
+	if err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	canvas := image.Rect(0, 0, s.Info.Width, s.Info.Height)
+	if frame.Bounds() == canvas {
+		return pixel.NRGBA(frame)
+	}
+	out := image.NewNRGBA(canvas)
+	stddraw.Draw(out, frame.Bounds(), frame, frame.Bounds().Min, stddraw.Src)
+	return out, nil
+}
+
+func encodeGIF(ctx context.Context, img image.Image, _ *picture.Stripped, _ ImageOptions) ([]byte, error) {
+	flat, err := pixel.NRGBA(img)
+	if err != nil {
+		return nil, err
+	}
+	return gif.Encode(ctx, flat)
+}
