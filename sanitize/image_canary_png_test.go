@@ -79,13 +79,13 @@ func pngPlaces() []place {
 	})
 	indices := strings.Repeat("\x00"+strings.Repeat("\x01", 32), 4)
 	add("PLTE unused entries", "", func(m string) string { return pngFile(8, 3, chunk("PLTE", "ABCDEF"+m+"X"), indices) })
-	add("PLTE beyond the depth", "", func(m string) string {
+	add("PLTE beyond the depth", sanitize.ImageMalformed, func(m string) string {
 		return pngFile(1, 3, chunk("PLTE", "ABCDEF"+m+"X"), strings.Repeat("\x00\x00\x00\x00\x00", 4))
 	})
 	add("tRNS unused entries", "", func(m string) string {
 		return pngFile(8, 3, chunk("PLTE", strings.Repeat("ABC", 20))+chunk("tRNS", "\xFF\xFF"+m), indices)
 	})
-	add("tRNS of an alpha type", "", func(m string) string {
+	add("tRNS of an alpha type", sanitize.ImageMalformed, func(m string) string {
 		return pngFile(8, 4, chunk("tRNS", m), strings.Repeat("\x00"+strings.Repeat("\x55", 64), 4))
 	})
 	add("CRC", sanitize.ImageMalformed, func(m string) string {

@@ -67,15 +67,13 @@ def pillow(path, data):
     digest, frames = hashlib.sha256(), 0
     with Image.open(path) as image:
         mode, size = image.mode, image.size
-        for frame in ImageSequence.Iterator(image):
+        # What follows a JPEG (MPO) are other files than its first one.
+        for frame in [image] if image.format == "MPO" else ImageSequence.Iterator(image):
             frame.load()
             digest.update(frame.tobytes())
             if frame.mode == "P":  # the indices alone do not say the colours
                 digest.update(frame.convert("RGBA").tobytes())
             frames += 1
-        # The frames that follow a JPEG (MPO) are other files than its first one.
-        if image.format == "MPO":
-            frames = 1
     return dict(size=size, frames=frames, mode=mode, sha256=digest.hexdigest(), **sampled(pillow_luma(path)))
 
 

@@ -71,7 +71,7 @@ func (h Header) payload() []byte {
 }
 
 // readPalette keeps the palette of colour type 3. The suggested palette of true
-// colour decides no sample. Entries beyond the depth cannot be named by a pixel.
+// colour decides no sample. Entries beyond the depth are refused as Go does.
 func (s *stripper) readPalette(p []byte) error {
 	grey := s.header.ColourType == Grey || s.header.ColourType == GreyAlpha
 	if len(p) == 0 || len(p)%3 != 0 || len(p) > 3*256 || grey || s.hasPLTE || s.hasIDAT || s.alpha != nil {
@@ -81,15 +81,14 @@ func (s *stripper) readPalette(p []byte) error {
 	if s.header.ColourType != Palette {
 		return s.drop("PLTE suggested", len(p)+12)
 	}
-	s.palette = p
-	if most := 3 << s.header.Depth; len(p) > most {
-		s.palette = p[:most]
-		return s.drop("PLTE unused entries", len(p)-most)
+	if len(p) > 3<<s.header.Depth {
+		return picture.Errorf(picture.Malformed, "PLTE of %d entries with %d bits", len(p)/3, s.header.Depth)
 	}
+	s.palette = p
 	return nil
 }
 
-// readAlpha keeps tRNS where the colour type has it (§11.3.1.1).
+// readAlpha keeps tRNS, which the colour type must have (§11.3.1.1).
 func (s *stripper) readAlpha(p []byte) error {
 	if s.alpha != nil || s.hasIDAT {
 		return picture.Errorf(picture.Malformed, "misplaced or second tRNS")
@@ -102,10 +101,8 @@ func (s *stripper) readAlpha(p []byte) error {
 		ok = len(p) == 6 && fits(p, s.header.Depth)
 	case Palette:
 		ok = len(p) > 0 && len(p) <= len(s.palette)/3
-	default:
-		return s.drop("tRNS", len(p)+12)
 	}
-	if !ok {
+	if !ok { // Go refuses it beside an alpha channel, too
 		return picture.Errorf(picture.Malformed, "bad tRNS")
 	}
 	s.alpha = p

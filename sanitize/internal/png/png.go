@@ -13,7 +13,8 @@
 // and they have room for text.
 //
 // Refused: unknown critical chunks, a zlib stream that holds more or less than the
-// rows, palette indices without an entry.
+// rows or claims a window smaller than it may need, palette indices without an entry,
+// and ancillary chunks over which libpng or Pillow give up on the whole file.
 //
 // An animation (APNG) is refused by default. With FirstFrame its chunks go and the
 // still picture in IDAT stays. With KeepAnimation acTL, fcTL and fdAT are written
@@ -49,8 +50,8 @@ import (
 
 const (
 	signature = "\x89PNG\r\n\x1a\n"
-	maxIDAT   = 1 << 20 // libpng refuses a chunk over 8,000,000 bytes by default
-	minIDAT   = 4096    // smaller ones count as segments; encoders write 8192 or more
+	maxIDAT   = 1 << 20
+	minIDAT   = 4096 // smaller ones count as segments; encoders write 8192 or more
 )
 
 // Colour types (§11.2.1).
@@ -89,6 +90,8 @@ type stripper struct {
 	// planes are the picture in IDAT and, when an animation stays, its further frames.
 	planes    []*plane
 	animation animation
+
+	inflated int64 // bytes of compressed texts and profiles so far
 
 	hasPLTE, hasIDAT bool
 	afterIDAT        bool // a chunk behind IDAT was seen
@@ -227,6 +230,9 @@ func (s *stripper) take(name string, p []byte) error {
 	}
 	if name[0]&0x20 == 0 {
 		return picture.Errorf(picture.Malformed, "unknown critical chunk")
+	}
+	if err := s.checkDropped(name, p); err != nil {
+		return err
 	}
 	return s.drop(display(name), len(p)+12)
 }

@@ -75,6 +75,9 @@ type row struct {
 // undone if unfilter is set. It returns the length of the zlib stream.
 func (p *plane) eachRow(ctx context.Context, unfilter bool, visit func(row) error) (int, error) {
 	in := &stream{chunks: append([][]byte(nil), p.chunks...)}
+	if err := p.checkWindow(); err != nil {
+		return 0, err
+	}
 	z, err := zlib.NewReader(in)
 	if err != nil {
 		return 0, inflateError(err)
@@ -110,6 +113,20 @@ func (p *plane) eachRow(ctx context.Context, unfilter bool, visit func(row) erro
 		return 0, inflateError(err)
 	}
 	return in.read, nil
+}
+
+// checkWindow refuses a window (RFC 1950 §2.2) that is smaller than the rows and than
+// what deflate allows: zlib fails at a distance beyond it, and Go does not.
+func (p *plane) checkWindow() error {
+	if len(p.chunks) == 0 {
+		return nil
+	}
+	window := 1 << (8 + int(p.chunks[0][0]>>4))
+	rows := (1 + p.header.rowBytes(p.header.Width)) * p.header.Height
+	if window < min(rows, 1<<15) {
+		return picture.Errorf(picture.Unsupported, "a zlib stream with a window of %d bytes", window)
+	}
+	return nil
 }
 
 func inflateError(err error) error {
