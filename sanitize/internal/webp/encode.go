@@ -39,7 +39,8 @@ func Encode(ctx context.Context, img *image.NRGBA, orientation uint8, o picture.
 	return s.result.Data, nil
 }
 
-// encode returns the picture as a lossless frame.
+// encode returns the picture as a lossless frame. Pictures that nativewebp cannot
+// write are written without its compression.
 func encode(ctx context.Context, img *image.NRGBA) (frame, error) {
 	if err := picture.Checkpoint(ctx); err != nil {
 		return frame{}, err
@@ -48,47 +49,51 @@ func encode(ctx context.Context, img *image.NRGBA) (frame, error) {
 	if size.X < 1 || size.Y < 1 || size.X > maxSide || size.Y > maxSide {
 		return frame{}, picture.Errorf(picture.Unsupported, "%d × %d pixels cannot be encoded as WebP", size.X, size.Y)
 	}
-	file, err := nativeEncode(img)
+	if payload, err := nativeEncode(img); err == nil {
+		f, err := encoded(ctx, payload, img)
+		if err == nil || ctx.Err() != nil {
+			return f, err
+		}
+	}
+	return encoded(ctx, plainEncode(img), img)
+}
+
+// encoded walks over a payload of VP8L, decodes it, and compares it with the picture
+// it was made of: one that came out changed is no result.
+func encoded(ctx context.Context, payload []byte, img *image.NRGBA) (frame, error) {
+	h, err := readVP8LHeader(payload)
 	if err != nil {
 		return frame{}, err
 	}
-	var dropped picture.Stripped
-	c, err := readRIFF(file, &dropped)
+	data, err := stripVP8L(ctx, payload, h, &picture.Stripped{})
 	if err != nil {
-		return frame{}, fmt.Errorf("webp: encoder: %w", err)
-	}
-	_, p, err := c.next()
-	if err != nil {
-		return frame{}, fmt.Errorf("webp: encoder: %w", err)
-	}
-	h, err := readVP8LHeader(p)
-	if err != nil {
-		return frame{}, fmt.Errorf("webp: encoder: %w", err)
-	}
-	data, err := stripVP8L(ctx, p, h, &dropped)
-	if err != nil {
-		return frame{}, fmt.Errorf("webp: encoder: %w", err)
+		return frame{}, err
 	}
 	f := frame{lossless: true, data: data, width: h.width, height: h.height, hasAlpha: h.alpha}
 	return f, verify(f, img)
 }
 
-// nativeEncode runs the encoder, whose panics are errors: it has an index out of
-// range for some pictures of one colour.
-func nativeEncode(img *image.NRGBA) (file []byte, err error) {
+// nativeEncode returns the payload of VP8L that nativewebp writes. It panics for
+// some pictures with much noise.
+func nativeEncode(img *image.NRGBA) (payload []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			file, err = nil, fmt.Errorf("webp: the encoder panicked: %v", p)
+			payload, err = nil, fmt.Errorf("webp: nativewebp panicked: %v", p)
 		}
 	}()
 	var out bytes.Buffer
 	if err := nativewebp.Encode(&out, img, nil); err != nil {
 		return nil, fmt.Errorf("webp: %w", err)
 	}
-	return out.Bytes(), nil
+	c, err := readRIFF(out.Bytes(), &picture.Stripped{})
+	if err != nil {
+		return nil, err
+	}
+	_, payload, err = c.next()
+	return payload, err
 }
 
-// verify decodes what was encoded: a picture that came out changed is no result.
+// verify compares what was encoded with the picture it was made of.
 func verify(f frame, img *image.NRGBA) error {
 	got, err := decode(f)
 	if err != nil {
