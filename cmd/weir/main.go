@@ -107,7 +107,7 @@ func fail(code int, format string, args ...any) error {
 // newRoot is the command line.
 func newRoot() *cobra.Command {
 	root := newGroup("weir", "A sidecar firewall for model servers",
-		newServe(), newInit(), newCheck(), newExplain(), newSanitize(), newBaseline(), newDrift(),
+		newServe(), newInit(), newCheck(), newExplain(), newSanitize(), newBaseline(), newDrift(), newProbe(),
 		newEnvoyConfig(), newDoctor(), newHealthcheck(), newConfig(), newVersion())
 	root.SilenceUsage, root.SilenceErrors = true, true
 	root.Version = currentVersion()

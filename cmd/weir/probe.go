@@ -1,0 +1,239 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"weir/filter/draft"
+	"weir/filter/policy"
+	"weir/sanitize"
+	"weir/sanitize/redteam"
+)
+
+func newProbe() *cobra.Command {
+	return newGroup("probe", "Measure what sanitising does to a model, and to attacks on it", newProbeRedteam(), newProbeCalibrate(), newProbeTriggers())
+}
+
+func newProbeTriggers() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "triggers",
+		Short: "List the triggers of the library, one a line, with all parameters",
+		Args:  noArgs,
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		for _, t := range redteam.Library() {
+			fmt.Fprintln(c.OutOrStdout(), t.Spec) // run sees a failed standard output
+		}
+		return nil
+	}
+	return c
+}
+
+// probeFlags are the flags that the subcommands share.
+type probeFlags struct {
+	config, server, model, version, input, scores, classes string
+	samples, profiles, keyFile                             string
+	limit                                                  int
+}
+
+func (f *probeFlags) add(c *cobra.Command, profiles string) {
+	for _, flag := range []struct {
+		to          *string
+		name, usage string
+	}{
+		{&f.server, "server", "`URL` of the model server's HTTP endpoint, of the V2 protocol with Triton's extensions (default: that of the configuration)"},
+		{&f.model, "model", "`NAME` of the model (default: the one of the configuration)"},
+		{&f.version, "model-version", "`VERSION` of the model (default: the newest)"},
+		{&f.input, "input", "`TENSOR` that takes files of images (default: the one of the configuration, or the only one)"},
+		{&f.scores, "scores", "`TENSOR` with a score for each class, or with the name of the class (default: the only one with scores)"},
+		{&f.classes, "classes", "`FILE` with the names of the classes, one a line (default: those of the configuration, or what the server calls them)"},
+		{&f.profiles, "profile", "`NAMES` of profiles, separated by commas (default: " + profiles + ")"},
+		{&f.keyFile, "key-file", "`FILE` with the key of keyed profiles, at least 32 bytes (default: that of the configuration, or a random key, with which two runs differ)"},
+	} {
+		c.Flags().Var((*text)(flag.to), flag.name, flag.usage)
+	}
+	c.Flags().VarP((*text)(&f.config), "config", "c", "configuration `FILE`, for what is not given by flags")
+	c.Flags().Var((*text)(&f.samples), "samples", "`DIR` of clean pictures (required)")
+	_ = c.MarkFlagRequired("samples") // fails only for a flag that does not exist
+	c.Flags().IntVar(&f.limit, "limit", 200, "most pictures that are used, taken evenly")
+}
+
+// probe is what both subcommands work on.
+type probe struct {
+	flags   probeFlags
+	image   sanitize.ImageOptions // of the configuration, or the default
+	names   []string              // of the profiles
+	model   *servedModel
+	samples []sampleFile
+	known   bool // the configuration says what the input is
+}
+
+// setUp reads what the flags name and asks the server about the model. Defaults are
+// the profiles if neither the flags nor the configuration name one.
+func (f probeFlags) setUp(c *cobra.Command, defaults string) (*probe, error) {
+	p := &probe{flags: f}
+	if f.limit < 1 {
+		return nil, fail(exitUsage, "--limit: at least 1")
+	}
+	classes, err := p.configure()
+	if err != nil {
+		return nil, err
+	}
+	if p.flags.server == "" || p.flags.model == "" {
+		return nil, fail(exitUsage, "name the server and the model with --server and --model, or a configuration with --config")
+	}
+	if err := p.chooseProfiles(defaults); err != nil {
+		return nil, err
+	}
+	if p.samples, err = findSamples(p.flags.samples, p.flags.limit, c.ErrOrStderr()); err != nil {
+		return nil, err
+	}
+	if f.classes != "" {
+		if classes, err = readClasses(f.classes); err != nil {
+			return nil, err
+		}
+	}
+	server, err := serverURL(p.flags.server)
+	if err != nil {
+		return nil, err
+	}
+	if (draft.Server{HTTP: server}).Exposed() {
+		fmt.Fprintf(c.ErrOrStderr(), "weir: warning: %s is not on loopback; the pictures leave this machine unencrypted unless it is https\n", server)
+	}
+	p.model, err = openModel(c.Context(), server, p.flags, classes, p.samples[0].file)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// configure fills in what the configuration says, and returns the names of the classes.
+func (p *probe) configure() ([]string, error) {
+	f := &p.flags
+	key, err := readKey(f.keyFile)
+	if err != nil {
+		return nil, err
+	}
+	if f.config == "" {
+		p.image.Key = key
+		return nil, nil
+	}
+	cfg, err := loadConfig(f.config)
+	if err != nil {
+		return nil, err
+	}
+	if f.server == "" {
+		f.server = cfg.Upstream.HTTP
+	}
+	built, err := cfg.Build(make([]byte, 32)) // its own key stands in below
+	if err != nil {
+		return nil, configError(err)
+	}
+	model, err := p.pickModel(built.Policy)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.pickInput(model); err != nil {
+		return nil, err
+	}
+	if p.image.Key == nil || f.keyFile != "" || cfg.Keys.SanitizeFile == "" {
+		p.image.Key = key
+	}
+	return p.pickScores(model), nil
+}
+
+// pickModel finds the rules of the model.
+func (p *probe) pickModel(rules *policy.Policy) (*policy.Model, error) {
+	f := &p.flags
+	if f.model != "" {
+		if m := rules.Model(f.model); m != nil {
+			return m, nil
+		}
+		return nil, fail(exitUsage, "--model: the configuration has no rules for %q", f.model)
+	}
+	if models := rules.Models(); len(models) == 1 && !policy.IsGlob(models[0].Pattern) {
+		f.model = models[0].Pattern
+		return models[0], nil
+	}
+	return nil, fail(exitUsage, "the configuration has several models, or a glob; name one with --model")
+}
+
+// pickInput finds the rules of the input.
+func (p *probe) pickInput(m *policy.Model) error {
+	f := &p.flags
+	if f.input == "" {
+		for name, in := range m.Inputs {
+			if in.Kind != policy.Image {
+				continue
+			}
+			if f.input != "" {
+				return fail(exitUsage, "the configuration has several inputs of kind image; name one with --input")
+			}
+			f.input = name
+		}
+	}
+	in, ok := m.Inputs[f.input]
+	switch {
+	case !ok:
+		return fail(exitUsage, "the configuration has no input %q of kind image", f.input)
+	case in.Kind != policy.Image || in.Encoding != policy.Raw:
+		return fail(exitUsage, "input %q: only kind image with encoding raw can be probed", f.input)
+	}
+	p.image, p.known = in.Image, true
+	return nil
+}
+
+// pickScores finds the output with scores, and the names of its classes.
+func (p *probe) pickScores(m *policy.Model) []string {
+	f := &p.flags
+	for name, out := range m.Outputs {
+		if out.Probabilities && (f.scores == "" || f.scores == name) {
+			f.scores = name
+			return out.Labels
+		}
+	}
+	return nil
+}
+
+// chooseProfiles checks the names of the profiles.
+func (p *probe) chooseProfiles(defaults string) error {
+	list := p.flags.profiles
+	if list == "" {
+		if list = defaults; defaults == sanitize.ProfileStandard && p.known && p.image.Profile != "" {
+			list = p.image.Profile
+		}
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		if err := p.options(name).Validate(); err != nil {
+			return fail(exitUsage, "--profile: %w", err)
+		}
+		p.names = append(p.names, name)
+	}
+	return nil
+}
+
+// options are those of a profile: as configured, with another profile.
+func (p *probe) options(profile string) sanitize.ImageOptions {
+	o := p.image
+	o.Profile, o.Model, o.Input = profile, p.flags.model, p.flags.input
+	if profile != sanitize.ProfileCustom {
+		o.Steps = nil
+	}
+	return o
+}
+
+// profiles are those of the flags.
+func (p *probe) profiles() []redteam.Profile {
+	var all []redteam.Profile
+	for _, name := range p.names {
+		all = append(all, redteam.ImageProfile(name, p.options(name)))
+	}
+	return all
+}
+
+// counted shows how much of a work is done.
+func counted(line *progress, done, all int, what string) {
+	line.show(strings.Replace(bar(min(done, all), max(1, all)), "files", what, 1))
+}

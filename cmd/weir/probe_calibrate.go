@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"weir/sanitize/redteam"
+)
+
+func newProbeCalibrate() *cobra.Command {
+	const profiles = "strip,light,standard,strong"
+	c := &cobra.Command{
+		Use:   "calibrate --server URL --model NAME --samples DIR",
+		Short: "Measure what each profile costs a model, and recommend one",
+		Long: `Send pictures to the model raw and through each profile, compare the answers, and
+recommend the strongest profile that leaves as many of them as --agreement says. Nobody
+needs to know what the pictures show. It asks the model server itself, past Weir.
+The line for weir.yaml comes last. Of few pictures the agreement is uncertain, which is
+said: an agreement of 99 % is shown by 381 pictures that all agree, and by no fewer.
+Exit code 0: a profile is recommended; 1: none agrees enough; 2: could not measure;
+3: no pictures; 4: usage.`,
+		Example: `  weir probe calibrate --server http://127.0.0.1:8000 --model traffic-sign --samples pictures --limit 1000`,
+		Args:    noArgs,
+	}
+	f := probeFlags{}
+	f.add(c, profiles)
+	agreement := c.Flags().Float64("agreement", 0.99, "share of answers that a profile has to leave as they are")
+	output := outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if !(*agreement > 0 && *agreement <= 1) {
+			return fail(exitUsage, "--agreement: a share above 0 and at most 1, such as 0.99")
+		}
+		p, err := f.setUp(c, profiles)
+		if err != nil {
+			return err
+		}
+		result, err := p.calibrate(c, *agreement)
+		if err != nil {
+			return err
+		}
+		p.advise(c.OutOrStdout(), result, *output == "json")
+		if result.Recommended == "" {
+			return &exitError{code: exitFindings}
+		}
+		return nil
+	}
+	return c
+}
+
+func (p *probe) calibrate(c *cobra.Command, agreement float64) (*redteam.Calibration, error) {
+	o := redteam.CalibrateOptions{Predict: p.model.predict, Profiles: p.profiles(), Agreement: agreement, Batch: p.model.batch()}
+	for _, s := range p.samples {
+		o.Files = append(o.Files, s.file)
+	}
+	line := newProgress(c.ErrOrStderr())
+	defer line.clear()
+	o.Progress = func(done, all int) { counted(line, done, all, "predictions") }
+	result, err := redteam.Calibrate(c.Context(), o)
+	if err != nil {
+		return nil, fail(exitUndecided, "%w", cause(err))
+	}
+	result.Model = p.flags.model
+	return result, nil
+}
+
+// advise prints the result, and for people what to write into the configuration.
+func (p *probe) advise(out io.Writer, result *redteam.Calibration, asJSON bool) {
+	if asJSON {
+		_ = jsonLines(out).Encode(result) // run sees a failed standard output
+		return
+	}
+	_ = result.Table(out)
+	if result.Recommended != "" {
+		fmt.Fprintf(out, "\n      %s: {kind: image, profile: %s}\n", p.model.input, result.Recommended)
+	}
+}

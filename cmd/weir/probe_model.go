@@ -1,0 +1,328 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/filter/codec"
+	"weir/filter/codec/kserve"
+	"weir/filter/upstream"
+	"weir/sanitize/tensor"
+)
+
+// servedModel asks one model of a server about files of images.
+type servedModel struct {
+	server    string
+	http      *http.Client
+	codec     *kserve.HTTP
+	limits    kserve.Limits
+	signature *codec.Signature
+	input     string
+	output    codec.Spec
+	classes   []string // names by index; empty: not known
+}
+
+// predictTimeout is how long one prediction may take.
+const predictTimeout = time.Minute
+
+// serverURL checks the address of a model server.
+func serverURL(flag string) (string, error) {
+	u, err := url.Parse(flag)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		return "", fail(exitUsage, "--server: expected a URL such as http://127.0.0.1:8000")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// openModel reads the signature of the model and finds its tensors. It asks for one
+// file, to know how many classes there are and what the server calls them.
+func openModel(ctx context.Context, server string, f probeFlags, classes []string, file []byte) (*servedModel, error) {
+	m := &servedModel{server: server, classes: classes, limits: kserve.DefaultLimits(), http: &http.Client{Timeout: predictTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("the server redirects") }}}
+	var err error
+	if m.codec, err = kserve.NewHTTP(m.limits); err != nil {
+		return nil, fail(exitUndecided, "%w", err)
+	}
+	if m.signature, err = readSignature(ctx, server, f.model, f.version); err != nil {
+		return nil, fail(exitUndecided, "%s: model %q: %w", server, f.model, cause(err))
+	}
+	if m.input, err = pickTensor(m.signature.Inputs, f.input, "input", takesFiles); err != nil {
+		return nil, err
+	}
+	output, err := pickTensor(m.signature.Outputs, f.scores, "output with scores", givesScores)
+	if err != nil && f.scores == "" && len(classes) > 0 {
+		output, err = pickTensor(m.signature.Outputs, "", "output with names of classes", givesNames)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.output = *m.signature.Output(output)
+	if givesNames(m.output) {
+		if len(classes) == 0 {
+			return nil, fail(exitUsage, "output %q has names of classes; list all of them in a file and name it with --classes", output)
+		}
+		return m, nil
+	}
+	return m, m.learnClasses(ctx, file)
+}
+
+func readSignature(ctx context.Context, server, model, version string) (*codec.Signature, error) {
+	client := upstream.NewClient(server, askTimeout)
+	defer client.Close()
+	if version == "" {
+		versions, err := client.Versions(ctx, model)
+		if err != nil {
+			return nil, err
+		}
+		newest := -1
+		for _, v := range versions {
+			if n, err := strconv.Atoi(v); err == nil && n > newest {
+				newest, version = n, v
+			}
+		}
+	}
+	s, err := client.Signature(ctx, model, version)
+	if err == nil && s.Decoupled {
+		err = errors.New("it is decoupled: its answers are a stream")
+	}
+	return s, err
+}
+
+func takesFiles(s codec.Spec) bool { return s.DataType == tensor.Bytes && scalar(s.Shape) }
+
+func givesScores(s codec.Spec) bool { return s.DataType.Float() && len(s.Shape) > 0 }
+
+func givesNames(s codec.Spec) bool { return s.DataType == tensor.Bytes && scalar(s.Shape) }
+
+// scalar reports whether a tensor can hold one element for each picture.
+func scalar(shape []int64) bool {
+	return !slices.ContainsFunc(shape, func(d int64) bool { return d != -1 && d != 1 })
+}
+
+// pickTensor returns the named tensor, or the only one that suits.
+func pickTensor(specs []codec.Spec, name, what string, suits func(codec.Spec) bool) (string, error) {
+	var found []string
+	for _, s := range specs {
+		if suits(s) && (name == "" || name == s.Name) {
+			found = append(found, s.Name)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case name != "" && what == "output with scores":
+		return name, isNames(specs, name)
+	case name != "":
+		return "", fail(exitUsage, "the model has no %s %q that takes one image file for each picture, as BYTES", what, name)
+	case len(found) == 0:
+		return "", fail(exitUsage, "the model has no suitable %s; its tensors are %s", what, describe(specs))
+	}
+	return "", fail(exitUsage, "the model has several of %s: %s; name one with a flag", what, strings.Join(found, ", "))
+}
+
+// isNames holds that a named output, which has no scores, has names of classes.
+func isNames(specs []codec.Spec, name string) error {
+	for _, s := range specs {
+		if s.Name == name && givesNames(s) {
+			return nil
+		}
+	}
+	return fail(exitUsage, "the model has no output %q with scores or names of classes; its outputs are %s", name, describe(specs))
+}
+
+func describe(specs []codec.Spec) string {
+	var all []string
+	for _, s := range specs {
+		all = append(all, fmt.Sprintf("%s %s %v", s.Name, s.DataType, s.Shape))
+	}
+	return strings.Join(all, ", ")
+}
+
+// learnClasses finds out how many classes there are and, where nobody has said it,
+// what the server calls them.
+func (m *servedModel) learnClasses(ctx context.Context, file []byte) error {
+	rows, err := m.predict(ctx, [][]byte{file})
+	switch {
+	case err != nil:
+		return fail(exitUndecided, "%w", err)
+	case len(rows[0]) == 1:
+		return fail(exitUndecided, "output %q has one number for each picture; scores of at least two classes are needed", m.output.Name)
+	case len(rows[0]) == 0:
+		return nil // it refuses this one; others will tell
+	case len(m.classes) > 0 && len(m.classes) != len(rows[0]):
+		return fail(exitUsage, "there are names of %d classes, and output %q has %d", len(m.classes), m.output.Name, len(rows[0]))
+	case len(m.classes) > 0:
+		return nil
+	}
+	request := m.request([][]byte{file})
+	request.Outputs = []codec.Output{{Name: m.output.Name, Classes: len(rows[0])}}
+	response, err := m.exchange(ctx, request)
+	if err != nil || len(response.Classified) != 1 {
+		return nil // the server cannot classify; numbers do
+	}
+	names, found := make([]string, len(rows[0])), 0
+	_ = tensor.EachElement(response.Classified[0].Data, int64(len(rows[0])), func(_ int64, class []byte) error {
+		parts := strings.SplitN(string(class), ":", 3) // value, index, label
+		if i, err := strconv.Atoi(parts[min(1, len(parts)-1)]); err == nil && len(parts) == 3 && i >= 0 && i < len(names) {
+			names[i], found = parts[2], found+1
+		}
+		return nil
+	})
+	if found == len(names) {
+		m.classes = names
+	}
+	return nil
+}
+
+// class is the number of a class by its name or number; false if there is none.
+func (m *servedModel) class(name string) (int, bool) {
+	if i := slices.Index(m.classes, name); i >= 0 {
+		return i, true
+	}
+	n, err := strconv.Atoi(name)
+	return n, err == nil && n >= 0 && (len(m.classes) == 0 || n < len(m.classes))
+}
+
+// batch is how many files the model takes at once.
+func (m *servedModel) batch() int { return max(1, min(m.signature.MaxBatchSize, 16)) }
+
+// predict asks about files. The row of a file that the model refuses is nil.
+func (m *servedModel) predict(ctx context.Context, files [][]byte) ([][]float64, error) {
+	var rows [][]float64
+	for some := range slices.Chunk(files, m.batch()) {
+		got, err := m.rows(ctx, some)
+		if refusal := (*modelRefusal)(nil); errors.As(err, &refusal) && len(some) > 1 {
+			got, err = m.oneByOne(ctx, some) // one of them is at fault
+		} else if refusal != nil {
+			got, err = make([][]float64, 1), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, got...)
+	}
+	return rows, nil
+}
+
+func (m *servedModel) oneByOne(ctx context.Context, files [][]byte) ([][]float64, error) {
+	rows := make([][]float64, len(files))
+	for i := range files {
+		got, err := m.rows(ctx, files[i:i+1])
+		if refusal := (*modelRefusal)(nil); errors.As(err, &refusal) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = got[0]
+	}
+	return rows, nil
+}
+
+// request is one inference of files.
+func (m *servedModel) request(files [][]byte) *codec.Request {
+	shape := slices.Clone(m.signature.Input(m.input).Shape)
+	for i := range shape {
+		shape[i] = 1
+	}
+	if m.signature.MaxBatchSize > 0 {
+		shape[0] = int64(len(files))
+	}
+	var data []byte
+	for _, file := range files {
+		data = tensor.AppendElement(data, file)
+	}
+	input := codec.Input{Tensor: tensor.Tensor{Name: m.input, DataType: tensor.Bytes, Shape: shape, Data: data}}
+	return &codec.Request{Operation: codec.Infer, Model: m.signature.Model, Version: m.signature.Version,
+		Inputs: []codec.Input{input}, Signature: m.signature}
+}
+
+// modelRefusal is the answer of a model to an input that it does not take.
+type modelRefusal struct{ status string }
+
+func (e *modelRefusal) Error() string { return "the model refuses it: " + e.status }
+
+// exchange sends a request as Weir sends those of clients.
+func (m *servedModel) exchange(ctx context.Context, r *codec.Request) (*codec.Response, error) {
+	message, err := m.codec.EncodeRequest(r, []string{m.output.Name})
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.server+m.codec.Path(r), bytes.NewReader(message.Body))
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range message.Headers {
+		request.Header.Set(h.Name, h.Value)
+	}
+	request.Header.Set("Accept-Encoding", "identity")
+	answer, err := m.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, int64(m.limits.MaxResponseBytes)+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.StatusCode == http.StatusBadRequest:
+		return nil, &modelRefusal{answer.Status}
+	case answer.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%s: %s", m.server, answer.Status)
+	}
+	var headers codec.Headers
+	for name, values := range answer.Header {
+		for _, value := range values {
+			headers = append(headers, codec.Header{Name: strings.ToLower(name), Value: value})
+		}
+	}
+	response, err := m.codec.DecodeResponse(r, headers, body)
+	if err != nil {
+		return nil, err
+	}
+	return response, m.signature.MatchResponse(response, []string{m.output.Name})
+}
+
+// rows asks about one batch.
+func (m *servedModel) rows(ctx context.Context, files [][]byte) ([][]float64, error) {
+	response, err := m.exchange(ctx, m.request(files))
+	if err != nil {
+		return nil, err
+	}
+	out := &response.Outputs[0]
+	if out.DataType == tensor.Bytes {
+		return m.named(out, len(files))
+	}
+	values, _ := out.Floats()
+	n := len(values) / len(files)
+	if n == 0 || n*len(files) != len(values) {
+		return nil, fmt.Errorf("output %q has %d values for %d pictures", out.Name, len(values), len(files))
+	}
+	return slices.Collect(slices.Chunk(values, n)), nil
+}
+
+// named makes scores of names of classes.
+func (m *servedModel) named(out *tensor.Tensor, files int) ([][]float64, error) {
+	var rows [][]float64
+	err := tensor.EachElement(out.Data, int64(files), func(_ int64, name []byte) error {
+		i := slices.Index(m.classes, string(name))
+		if i < 0 {
+			return fmt.Errorf("output %q has a class that is not in the list of classes", out.Name)
+		}
+		row := make([]float64, len(m.classes))
+		row[i] = 1
+		rows = append(rows, row)
+		return nil
+	})
+	return rows, err
+}
