@@ -21,10 +21,12 @@ import (
 	"testing"
 
 	stdbmp "golang.org/x/image/bmp"
+	stdtiff "golang.org/x/image/tiff"
 
 	"weir/sanitize/internal/bmp"
 	"weir/sanitize/internal/gif"
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/tiff"
 )
 
 // mutations is how many mutated files are made of each seed.
@@ -45,6 +47,7 @@ func formats() []format {
 	return []format{
 		{"gif", func(data []byte) (*picture.Stripped, error) { return gif.Strip(context.Background(), data, keep) }, gifFrames},
 		{"bmp", func(data []byte) (*picture.Stripped, error) { return bmp.Strip(context.Background(), data, keep) }, bmpFrames},
+		{"tif", func(data []byte) (*picture.Stripped, error) { return tiff.Strip(context.Background(), data, keep) }, tiffFrames},
 	}
 }
 
@@ -65,12 +68,24 @@ func bmpFrames(data []byte) (image.Point, int, error) {
 	return image.Pt(c.Width, c.Height), 1, err
 }
 
+func tiffFrames(data []byte) (image.Point, int, error) {
+	img, err := stdtiff.Decode(bytes.NewReader(data))
+	if err != nil {
+		return image.Point{}, 0, err
+	}
+	return img.Bounds().Size(), 1, nil
+}
+
 // view is what Pillow or OpenCV makes of a file; nil if it refuses it.
 type view map[string]any
 
 func (v view) size() image.Point {
 	size := v["size"].([]any)
-	return image.Pt(int(size[0].(float64)), int(size[1].(float64)))
+	p := image.Pt(int(size[0].(float64)), int(size[1].(float64)))
+	if turn, ok := v["turned"].(bool); ok && turn {
+		p.X, p.Y = p.Y, p.X
+	}
+	return p
 }
 
 func (v view) frames() int { return int(v["frames"].(float64)) }
@@ -165,7 +180,7 @@ func sameView(before, after view) bool {
 // many there are.
 func eachSource(t *testing.T, ext string, try func(name string, data []byte)) int {
 	t.Helper()
-	seeds, err := filepath.Glob("../../testdata/" + ext + "/*." + ext)
+	seeds, err := filepath.Glob("../../testdata/*/*." + ext)
 	if err != nil || len(seeds) == 0 {
 		t.Fatalf("no seeds: %v", err)
 	}
