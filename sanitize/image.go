@@ -10,7 +10,7 @@ import (
 	"weir/sanitize/internal/picture"
 )
 
-// Image sanitises the file of a JPEG or PNG image. The format is found by content.
+// Image sanitises the file of an image. The format is found by content.
 // What is over a limit, not on the list of formats, damaged, or read differently by
 // different decoders is refused.
 //
@@ -18,27 +18,26 @@ import (
 // and leaves the samples that a decoder delivers as they are; a stripped file that
 // is stripped again is byte for byte the same. The orientation stays, as the one
 // tag of a minimal Exif block, since some readers turn the picture by it and others
-// do not. The packages internal/jpeg and internal/png list what goes and what stays.
+// do not. The packages internal/jpeg, internal/png and so on list what goes and stays.
 //
-// The profile light is strip, and then the picture is encoded anew: JPEG with the
-// quality of the source held to 92 to 97 and chroma subsampled 4:2:0, PNG with new
-// filters and compression and the same samples. It takes with it what hides in the
-// choices of an encoder.
+// The profile light is strip, and then the picture is decoded and encoded anew in its
+// format: JPEG with the quality of the source held to 92 to 97, and the subsampling,
+// or the red, green and blue, of the source; PNG with new filters and compression;
+// WebP without loss; GIF as one frame. It takes with it what hides in the choices of
+// an encoder. The samples of formats without loss stay.
 //
-// The profile standard is light with a crop of a few per cent a side, resized back
-// with a linear filter. The margins are drawn by the key over its epoch, the names
-// of model and input, and a digest of the picture (mean luma of 8 × 8 cells in 4
-// bits): equal pictures, and mostly nearly equal ones, get equal margins, so a
-// sender can neither foresee a draw nor repeat it at will. Each margin is, by the
-// shorter side of the picture in pixels:
+// The profiles standard and strong are light with the steps of ProfileSteps, and
+// custom is light with those of the options. What is random in them is drawn by the
+// key over its epoch, the step, the names of model and input, and a digest of the
+// picture (mean luma of 8 × 8 cells in 4 bits): equal pictures, and mostly nearly
+// equal ones, get equal draws, so a sender can neither foresee a draw nor repeat it
+// at will. Steps work on the planes of JPEG and on the true colours of all others:
+// palettes become colours, grey stays grey, samples keep 8 or 16 bits, and alpha
+// stays. JPEG files with four components are refused, because they cannot be encoded
+// anew without changing their colours.
 //
-//	96 and more   3 to 8 %
-//	48 to 95      1 to 2.5 %, at least one pixel
-//	below 48      none: standard does what light does
-//
-// Palettes become true colour in this profile, grey stays grey, and samples keep 8
-// or 16 bits; alpha stays. JPEG files with four components are refused by light and
-// standard, because they cannot be encoded anew without changing their colours.
+// The orientation apply turns the picture, in any profile, and drops the tag. It is
+// lossless but for JPEG, which is encoded anew as in light.
 //
 // The result is newly allocated. The error is a *Refusal, or says what is wrong
 // with the options. Image does not panic; it ends soon after ctx does.

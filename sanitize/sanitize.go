@@ -1,5 +1,5 @@
 // Package sanitize removes what is not content from one value: a file of an
-// image, a text, a tensor. Its verbs are Image, Text and Tensor; each returns
+// image, a text, a tensor. Its verbs are Image, Pixels, Text and Tensor; each returns
 // the bytes that Weir itself wrote, a Report of what was removed, or a *Refusal.
 //
 // The package knows no protocol and keeps no state. Every verb is deterministic:

@@ -22,7 +22,12 @@ const (
 	StepRotate    Op = "rotate"     // by a keyed angle of at most MaxDegrees, edges repeated
 )
 
-// Step is one change to pixels. What an Op does not take is 0.
+// Step is one change to pixels. What an Op does not take is 0. Sizes are in pixels of
+// the whole picture, also for planes that are subsampled. Crop, shrink, shrink_pad,
+// gaussian, border and rotate mix pixels or move them, and alpha with them; colour
+// counts by its alpha where pixels of a file are mixed. Median, bits and jpeg leave
+// alpha alone. Resizes are linear, and see every pixel where they shrink. Median of 5
+// is by far the most expensive step.
 type Step struct {
 	Op         Op
 	MinPercent float64 // of a side, from 0 to below 50
@@ -136,9 +141,10 @@ func snake(name string) string {
 	return b.String()
 }
 
-// profileTable says what the profiles do to a picture whose shorter side has at
-// least MinSide pixels; it goes from large to small. Below the last row, standard and
-// strong do what light does: of so few pixels every step takes too much.
+// profileTable says what the profiles do to a picture whose shorter side has at least
+// MinSide pixels, from large to small. Below the last row, standard and strong do what
+// light does: of so few pixels every step takes too much. It is the one place where
+// strengths are set; the example of ProfileSteps prints it.
 var profileTable = []struct {
 	MinSide                int     // pixels of the shorter side
 	MinPercent, MaxPercent float64 // crop of standard and strong, of each side
@@ -149,10 +155,15 @@ var profileTable = []struct {
 	{24, 2, 5, 0.95, 3},
 }
 
-// ProfileSteps returns what the image profile does to the pixels of a picture whose
-// shorter side has that many pixels: nothing for strip, light and custom (which does
-// its own steps), a crop for standard, and a crop, a shrink and a median for strong,
-// of strengths that go by the size.
+// ProfileSteps returns what the profile of an image or of pixels does to a picture
+// whose shorter side has that many pixels: nothing for strip, light and custom, which
+// does its own steps; for standard a keyed crop, and for strong a crop, a shrink and a
+// median, as far as the picture is large enough:
+//
+//	shorter side   crop of each side   strong: shrink to   median
+//	48 and more    3 to 8 %            0.9                 3
+//	24 to 47       2 to 5 %            0.95                3
+//	below 24       none                none                none
 func ProfileSteps(profile string, shortSide int) []Step {
 	if profile != ProfileStandard && profile != ProfileStrong {
 		return nil

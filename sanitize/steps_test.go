@@ -1,38 +1,103 @@
-package sanitize
+package sanitize_test
 
 import (
-	"slices"
+	"fmt"
+	"strings"
 	"testing"
+
+	"weir/sanitize"
 )
 
-func TestStepFaults(t *testing.T) {
-	for _, tc := range []struct {
-		step Step
-		want []string // parameters
-	}{
-		{Step{Op: StepCrop, MaxPercent: 8}, nil},
-		{Step{Op: StepCrop, MinPercent: 3, MaxPercent: 8}, nil},
-		{Step{Op: StepShrink, Factor: 0.9}, nil},
-		{Step{Op: StepMedian, Size: 3}, nil},
-		{Step{Op: "blur"}, []string{""}},
-		{Step{}, []string{""}},
-		{Step{Op: StepMedian, Size: 4}, []string{"size"}},
-		{Step{Op: StepCrop, MinPercent: 9, MaxPercent: 50, Sigma: 1}, []string{"max_percent", "sigma"}},
-		{Step{Op: StepCrop, MinPercent: 3}, []string{"min_percent", "max_percent"}},
-		{Step{Op: StepRotate, MaxDegrees: -1, Quality: 5}, []string{"quality", "max_degrees"}},
-	} {
-		var got []string
-		for _, f := range tc.step.Faults() {
-			got = append(got, f.Parameter)
+// The strengths of standard and strong by the shorter side of the picture.
+func ExampleProfileSteps() {
+	for _, side := range []int{23, 24, 47, 48, 4000} {
+		fmt.Printf("%d pixels:", side)
+		for _, s := range sanitize.ProfileSteps(sanitize.ProfileStrong, side) {
+			switch s.Op {
+			case sanitize.StepCrop:
+				fmt.Printf(" crop %v to %v %%", s.MinPercent, s.MaxPercent)
+			case sanitize.StepShrink:
+				fmt.Printf(", shrink to %v", s.Factor)
+			case sanitize.StepMedian:
+				fmt.Printf(", median %d", s.Size)
+			}
 		}
-		if !slices.Equal(got, tc.want) {
-			t.Errorf("%+v: faults of %q, want %q", tc.step, got, tc.want)
+		fmt.Println()
+	}
+	// Output:
+	// 23 pixels:
+	// 24 pixels: crop 2 to 5 %, shrink to 0.95, median 3
+	// 47 pixels: crop 2 to 5 %, shrink to 0.95, median 3
+	// 48 pixels: crop 3 to 8 %, shrink to 0.9, median 3
+	// 4000 pixels: crop 3 to 8 %, shrink to 0.9, median 3
+}
+
+// TestProfileSteps holds that standard is the crop of strong, that other profiles have
+// no steps of their own, and that all steps are valid.
+func TestProfileSteps(t *testing.T) {
+	for side := range 300 {
+		standard, strong := sanitize.ProfileSteps("standard", side), sanitize.ProfileSteps("strong", side)
+		switch {
+		case len(strong) == 0 && len(standard) == 0:
+		case len(standard) != 1 || !standard[0].Keyed() || strong[0] != standard[0] || len(strong) < 2:
+			t.Errorf("%d pixels: standard %v, strong %v", side, standard, strong)
 		}
-		if err := tc.step.Validate(); (err == nil) != (len(tc.want) == 0) {
-			t.Errorf("%+v: %v", tc.step, err)
+		for _, s := range strong {
+			if err := s.Validate(); err != nil {
+				t.Errorf("%d pixels: %v", side, err)
+			}
 		}
 	}
-	if got := StepCrop.Parameters(); !slices.Equal(got, []string{"min_percent", "max_percent"}) {
-		t.Errorf("parameters of crop: %q", got)
+	for _, profile := range []string{"", "strip", "light", "custom"} {
+		if steps := sanitize.ProfileSteps(profile, 500); steps != nil {
+			t.Errorf("%q has the steps %v", profile, steps)
+		}
+	}
+}
+
+func TestStepValidate(t *testing.T) {
+	for _, test := range []struct {
+		s    sanitize.Step
+		want string // "" for valid
+	}{
+		{sanitize.Step{Op: "crop", MaxPercent: 8}, ""},
+		{sanitize.Step{Op: "crop", MinPercent: 3, MaxPercent: 3}, ""},
+		{sanitize.Step{Op: "crop"}, "max_percent"},
+		{sanitize.Step{Op: "crop", MinPercent: 9, MaxPercent: 8}, "min_percent"},
+		{sanitize.Step{Op: "crop", MinPercent: -1, MaxPercent: 8}, "min_percent"},
+		{sanitize.Step{Op: "crop", MaxPercent: 50}, "max_percent"},
+		{sanitize.Step{Op: "crop", MaxPercent: 8, Size: 3}, "size is not"},
+		{sanitize.Step{Op: "shrink", Factor: .1}, ""},
+		{sanitize.Step{Op: "shrink", Factor: 1}, "factor"},
+		{sanitize.Step{Op: "shrink_pad", Percent: 49}, ""},
+		{sanitize.Step{Op: "shrink_pad"}, "percent"},
+		{sanitize.Step{Op: "median", Size: 5}, ""},
+		{sanitize.Step{Op: "median", Size: 4}, "size has to be 3 or 5"},
+		{sanitize.Step{Op: "gaussian", Sigma: 10}, ""},
+		{sanitize.Step{Op: "gaussian", Sigma: 10.1}, "sigma"},
+		{sanitize.Step{Op: "bits", Depth: 7}, ""},
+		{sanitize.Step{Op: "bits", Depth: 8}, "depth"},
+		{sanitize.Step{Op: "jpeg", Quality: 100}, ""},
+		{sanitize.Step{Op: "jpeg"}, "quality"},
+		{sanitize.Step{Op: "border", Percent: .5}, ""},
+		{sanitize.Step{Op: "border", Percent: 50}, "percent"},
+		{sanitize.Step{Op: "rotate", MaxDegrees: 45}, ""},
+		{sanitize.Step{Op: "rotate", MaxDegrees: 46}, "max_degrees"},
+		{sanitize.Step{Op: "flip"}, "known are bits, border, crop"},
+		{sanitize.Step{}, "known are"},
+	} {
+		err := test.s.Validate()
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%+v: %v, want %q", test.s, err, test.want)
+		}
+	}
+}
+
+func TestKeyed(t *testing.T) {
+	for op, want := range map[sanitize.Op]bool{"crop": true, "shrink_pad": true, "rotate": true, "shrink": false,
+		"median": false, "gaussian": false, "bits": false, "jpeg": false, "border": false} {
+		if got := (sanitize.Step{Op: op}).Keyed(); got != want {
+			t.Errorf("%s: keyed %v", op, got)
+		}
 	}
 }
