@@ -69,6 +69,8 @@ func TestScript(t *testing.T) {
 			"http":       request,
 			"exchange":   exchange,
 			"triton":     triton,
+			"backdoored": backdoored,
+			"pictures":   pictures,
 			"eventually": eventually,
 			"signal":     sendSignal,
 		},
