@@ -20,7 +20,7 @@ var typeJSON = codec.Headers{{Name: "content-type", Value: "application/json"}}
 // newChat is a filter with one model behind the OpenAI API, below /openai there.
 func newChat(t *testing.T) *rig {
 	r := newRig(t)
-	r.model = &policy.Model{Pattern: "org/m", OpenAI: true, Inputs: map[string]policy.Input{openai.Text: {Kind: policy.Text}}}
+	r.model = &policy.Model{Pattern: "org/m", Protocol: codec.OpenAI, Inputs: map[string]policy.Input{openai.Text: {Kind: policy.Text}}}
 	c, err := openai.New("/openai", openai.Limits{MaxBodyBytes: 1 << 20, MaxResponseBytes: 1 << 20, MaxJSONDepth: 16,
 		MaxSchemaBytes: 1 << 16, MaxElements: 1 << 10, MaxBytesElements: 1 << 10})
 	if err != nil {
@@ -128,7 +128,7 @@ func TestOneProtocolForAModel(t *testing.T) {
 	x := r.begin("/v2/models/m/infer")
 	defer x.End(nil)
 	wantRefusal(t, x.RequestHead(false), filter.Reason(policy.ModelUnknown))
-	r.model.OpenAI = false
+	r.model.Protocol = codec.Unknown
 	y := r.chat(t, completions)
 	defer y.End(nil)
 	a := y.RequestBody([]byte(`{"model":"m","messages":[{"role":"user","content":"x"}]}`))

@@ -24,13 +24,16 @@ func eachRow(ctx context.Context, in tensor.Tensor, spec *codec.Spec, room int, 
 	if err := in.Validate(); err != nil {
 		return tensor.Tensor{}, sanitize.Report{}, &sanitize.Refusal{Reason: sanitize.TensorShape, Detail: err.Error()}
 	}
-	last := len(in.Shape) - 1
+	last, count := len(in.Shape)-1, 1
+	if last == 1 {
+		count = int(in.Shape[0])
+	}
 	size := int(in.Shape[last])
 	total := sanitize.Report{Action: sanitize.Unchanged}
 	var files [][]byte
 	longest, sum := 0, 0
-	for at := 0; at < len(in.Data); at += size {
-		clean, err := one(ctx, len(files), unpadded(in.Data[at:at+size]), do, &total)
+	for i := range count {
+		clean, err := one(ctx, i, unpadded(in.Data[i*size:(i+1)*size]), do, &total)
 		if err != nil {
 			return tensor.Tensor{}, sanitize.Report{}, err
 		}

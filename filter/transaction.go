@@ -49,10 +49,12 @@ func (f *Filter) Begin(ctx context.Context, head Head) *Transaction {
 	t := &Transaction{filter: f, runtime: f.runtime.Load(), id: newDecisionID(), head: head,
 		evidence: evidence{began: time.Now(), phase: decision.RequestHead}}
 	contentType, _ := head.Headers.Get("content-type")
-	t.route = codec.Select(head.Method, head.Path).ForContent(contentType)
+	var codecs codec.Codecs
 	if t.runtime != nil {
-		t.codec = t.runtime.Codecs[t.route.Protocol]
+		codecs = t.runtime.Codecs
 	}
+	t.route = codecs.Select(head.Method, head.Path).ForContent(contentType)
+	t.codec = codecs[t.route.Protocol]
 	start := head.Trace
 	start.Method, start.Path, start.Protocol = head.Method, t.route.Path, string(t.route.Protocol)
 	t.ctx, t.span = f.telemetry.StartExchange(ctx, start)

@@ -81,6 +81,7 @@ func envoyOptions(cfg *config.Config) envoy.Options {
 		Upstream:          cfg.Upstream.HTTP,
 		GRPC:              cfg.Upstream.OpenGRPC(),
 		OpenAI:            cfg.Upstream.OpenAI,
+		Upload:            cfg.Upstream.Upload,
 		OTLPEndpoint:      cfg.Telemetry.OTLPEndpoint,
 		MaxBodyBytes:      int64(cfg.Limits.MaxBodyBytes),
 		MaxResponseBytes:  int64(cfg.Limits.MaxResponseBytes),

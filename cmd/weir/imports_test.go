@@ -30,6 +30,7 @@ var layers = []string{
 	"filter/codec/strictjson",
 	"filter/codec/kserve",
 	"filter/codec/openai",
+	"filter/codec/upload",
 	"filter/check",
 	"filter/upstream",
 	"filter/draft",

@@ -120,6 +120,9 @@ func (r *reloader) use(cfg *config.Config) error {
 	client := cfg.Upstream.Client()
 	openai := upstream.NewOpenAI(cfg.Upstream.OpenAI, cfg.Upstream.Timeout.Std())
 	sources := upstream.Sources{V2: client, OpenAI: openai}
+	if address, _, err := cfg.Upstream.UploadEndpoint(); cfg.Upstream.Upload != "" && err == nil { // validated
+		sources.Upload = upstream.NewUpload(address, built.Policy, cfg.Upstream.Timeout.Std())
+	}
 	next := &inUse{config: cfg, registry: upstream.NewRegistry(sources, built.Policy, d.log)}
 
 	// From here on nothing can fail.

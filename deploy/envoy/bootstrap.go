@@ -28,6 +28,7 @@ type Options struct {
 	Upstream     string // the model server's HTTP base, "http://127.0.0.1:8000"
 	GRPC         string // its gRPC endpoint, "127.0.0.1:8001"; "": no routes to it
 	OpenAI       string // its OpenAI base, "http://127.0.0.1:9000/openai"; "": no routes to it
+	Upload       string // its endpoint for files, "http://127.0.0.1:8080/predictions/{model}"; "": no route to it
 	OTLPEndpoint string // "http://127.0.0.1:4317"; "" switches Envoy's tracer off
 
 	MaxBodyBytes      int64         // of a request, as Weir's limit

@@ -14,6 +14,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func options() Options {
 	return Options{Listen: "0.0.0.0:8080", Admin: "127.0.0.1:9901", Socket: "unix:///run/weir/extproc.sock",
 		Upstream: "http://127.0.0.1:8000", GRPC: "127.0.0.1:8001", OpenAI: "http://127.0.0.1:9000/openai",
+		Upload:       "http://127.0.0.1:8085/predictions/{model}",
 		OTLPEndpoint: "http://127.0.0.1:4317",
 		MaxBodyBytes: 64 << 20, MaxResponseBytes: 32 << 20, BodyTimeout: 30 * time.Second, PhaseTimeout: 7 * time.Second,
 		UpstreamTimeout: time.Minute, StreamIdleTimeout: 5 * time.Minute, MaxStreams: 256}
@@ -22,7 +23,10 @@ func options() Options {
 func TestBootstrapGolden(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"bootstrap.yaml":           func(*Options) {},
-		"bootstrap-http-only.yaml": func(o *Options) { o.GRPC, o.OpenAI, o.OTLPEndpoint = "", "", "" },
+		"bootstrap-http-only.yaml": func(o *Options) { o.GRPC, o.OpenAI, o.Upload, o.OTLPEndpoint = "", "", "", "" },
+		"bootstrap-one-upload.yaml": func(o *Options) {
+			o.GRPC, o.OpenAI, o.Upload, o.OTLPEndpoint = "", "", "http://127.0.0.1:8085/predict", ""
+		},
 	} {
 		o := options()
 		change(&o)
@@ -70,8 +74,8 @@ func TestLimitsAgree(t *testing.T) {
 			t.Errorf("the bootstrap lacks %q", want)
 		}
 	}
-	if n := strings.Count(string(got), "per_connection_buffer_limit_bytes: 67174400"); n != 5 {
-		t.Errorf("%d buffer limits, want the same at the listener, Weir and the model server's three endpoints", n)
+	if n := strings.Count(string(got), "per_connection_buffer_limit_bytes: 67174400"); n != 6 {
+		t.Errorf("%d buffer limits, want the same at the listener, Weir and the model server's four endpoints", n)
 	}
 	if strings.Contains(string(got), "retry") {
 		t.Error("a request that was let through could go upstream twice")
@@ -89,6 +93,8 @@ func TestBadOptions(t *testing.T) {
 		"YAML in a host":  func(o *Options) { o.Upstream = "http://a\"}:8000" },
 		"gRPC":            func(o *Options) { o.GRPC = "http://127.0.0.1:8001" },
 		"OpenAI":          func(o *Options) { o.OpenAI = "https://api.example/v1" },
+		"upload":          func(o *Options) { o.Upload = "http://127.0.0.1:8085/{model}" },
+		"upload, TLS":     func(o *Options) { o.Upload = "https://127.0.0.1:8085/predict" },
 		"otlp":            func(o *Options) { o.OTLPEndpoint = "127.0.0.1:4317" },
 		"no body":         func(o *Options) { o.MaxBodyBytes = 0 },
 		"4 GiB":           func(o *Options) { o.MaxBodyBytes = 4 << 30 },

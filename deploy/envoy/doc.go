@@ -12,6 +12,7 @@
 //	/inference.GRPCInferenceService/…                 gRPC      BUFFERED              BUFFERED
 //	/grpc.health.v1.Health/…                          gRPC      BUFFERED              BUFFERED
 //	/v1/…, /openai/…                                  OpenAI    BUFFERED              FULL_DUPLEX_STREAMED
+//	the path of upstream.upload                       upload    BUFFERED              BUFFERED
 //	/v2/models/…/generate_stream                      HTTP      BUFFERED              FULL_DUPLEX_STREAMED
 //	everything else                                   HTTP      BUFFERED              BUFFERED
 //

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"weir/filter/codec"
+	"weir/filter/codec/upload"
 )
 
 // Server is an endpoint of the model server, and the cluster that leads to it.
@@ -48,7 +49,48 @@ func (o Options) ModelServers() ([]Server, error) {
 		openai.Name = "openai"
 		servers = append(servers, openai)
 	}
+	if o.Upload != "" {
+		files, err := parseURL(o.Upload, true)
+		if err == nil {
+			_, err = o.uploadMatch()
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("upload: %w", err))
+		}
+		files.Name = "upload"
+		servers = append(servers, files)
+	}
 	return servers, errors.Join(errs...)
+}
+
+// uploadMatch is the RouteMatch of the endpoint for files.
+func (o Options) uploadMatch() (string, error) {
+	u, err := url.Parse(o.Upload)
+	if err != nil {
+		return "", err
+	}
+	template, err := upload.ParseTemplate(u.Path)
+	if err != nil {
+		return "", err
+	}
+	pattern, literal := template.Pattern()
+	if literal {
+		return "{path: " + pattern + "}", nil
+	}
+	return "{safe_regex: {regex: " + strconv.Quote(pattern) + "}}", nil
+}
+
+// UploadPath is the path at which clients send files for a model; "" if there is none.
+func (o Options) UploadPath(model string) string {
+	u, err := url.Parse(o.Upload)
+	if err != nil {
+		return ""
+	}
+	template, err := upload.ParseTemplate(u.Path)
+	if err != nil {
+		return ""
+	}
+	return template.Path(model)
 }
 
 // parseURL reads a URL of the form http://HOST:PORT, with a path if base is true.
@@ -120,6 +162,12 @@ func (o Options) routes(servers []Server) (all []route) {
 				route{"{path: /inference.GRPCInferenceService/ModelStreamInfer}", s, codec.Bidirectional, stream, "{grpc_timeout_header_max: 0s}"},
 				route{"{prefix: /inference.GRPCInferenceService/}", s, codec.Unary, answer, unary},
 				route{"{prefix: /grpc.health.v1.Health/}", s, codec.Unary, answer, unary})
+		case "upload":
+			match, err := o.uploadMatch()
+			if err != nil { // ModelServers has found it valid
+				panic("envoy: internal error: " + err.Error())
+			}
+			all = append(all, route{match, s, codec.Unary, answer, "{max_stream_duration: " + whole + "}"})
 		case "openai":
 			all = append(all,
 				route{"{prefix: /v1/}", s, codec.ServerStream, stream, ""},

@@ -9,6 +9,7 @@ package codec
 
 import (
 	"strconv"
+	"strings"
 
 	"weir/sanitize/tensor"
 )
@@ -22,6 +23,7 @@ const (
 	KServeHTTP Protocol = "kserve_v2_http"
 	KServeGRPC Protocol = "kserve_v2_grpc"
 	OpenAI     Protocol = "openai"
+	Upload     Protocol = "upload" // a file, or a form with files, as the body of a request
 )
 
 // Header is one header line; the name is in lower case, the value as it came.
@@ -176,5 +178,27 @@ type Codec interface {
 	Path(request *Request) string
 }
 
+// Router is a Codec whose endpoint is at a path of the operator's choice.
+type Router interface {
+	// Route returns what a method and a canonical path ask for; ok is false if the path
+	// is not the endpoint's.
+	Route(method, path string) (route Route, ok bool)
+}
+
 // Codecs are the codecs of the protocols that are let through.
 type Codecs map[Protocol]Codec
+
+// Select is the function Select, with the endpoint of a Router among the codecs where
+// no protocol with paths of its own has one.
+func (c Codecs) Select(method, rawPath string) Route {
+	route := Select(method, rawPath)
+	router, ok := c[Upload].(Router)
+	if !ok || route.Operation != Deny || route.Reason == PathInvalid {
+		return route
+	}
+	path, _, _ := strings.Cut(rawPath, "?")
+	if own, ok := router.Route(method, path); ok {
+		return own
+	}
+	return route
+}

@@ -9,6 +9,7 @@ var operationNames = [...]string{
 	ChatCompletions: "chat_completions",
 	Completions:     "completions",
 	Embeddings:      "embeddings",
+	Predict:         "predict",
 	ServerLive:      "server_live",
 	ServerReady:     "server_ready",
 	ServerMetadata:  "server_metadata",

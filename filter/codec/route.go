@@ -18,6 +18,7 @@ const (
 	ChatCompletions
 	Completions
 	Embeddings
+	Predict // a file as the body
 	ServerLive
 	ServerReady
 	ServerMetadata
@@ -31,7 +32,7 @@ const (
 )
 
 // Infers reports whether the operation carries an inference.
-func (o Operation) Infers() bool { return Infer <= o && o <= Embeddings }
+func (o Operation) Infers() bool { return Infer <= o && o <= Predict }
 
 // Flow is how the messages of an exchange come.
 type Flow uint8

@@ -75,6 +75,9 @@ func (c *Config) codecs() (codec.Codecs, error) {
 	if err == nil && c.Upstream.OpenAI != "" {
 		codecs[codec.OpenAI], err = openai.New(c.Upstream.openAIBase(), c.Limits.openAI())
 	}
+	if err == nil && c.Upstream.Upload != "" {
+		codecs[codec.Upload], err = c.uploadCodec()
+	}
 	return codecs, err
 }
 
@@ -153,7 +156,7 @@ type compiler struct {
 
 // model compiles the rules of one model.
 func (v *compiler) model(at string, m *Model) *policy.Model {
-	p := &policy.Model{Pattern: m.Name, OpenAI: m.Protocol == OpenAI, Versions: m.Versions, Mode: m.Mode.compiled(), Parameters: m.Parameters,
+	p := &policy.Model{Pattern: m.Name, Protocol: m.Protocol.compiled(), Versions: m.Versions, Mode: m.Mode.compiled(), Parameters: m.Parameters,
 		Inputs: map[string]policy.Input{}, Outputs: map[string]policy.Output{}}
 	for _, name := range sorted(m.Inputs) {
 		in := m.Inputs[name]

@@ -66,6 +66,12 @@ type Upstream struct {
 	// paths, such as http://127.0.0.1:9000/openai; empty: the API is not let
 	// through. Default: empty.
 	OpenAI string `yaml:"openai" reload:"restart"`
+	// Upload is the URL of an endpoint that takes a file, or a form with files, as the
+	// body of a POST and answers in JSON. {model} stands for the name of the model, as in
+	// http://127.0.0.1:8080/predictions/{model}; without it the endpoint is that of the
+	// one model of protocol upload. Clients use the same path. Empty: there is none.
+	// Default: empty.
+	Upload string `yaml:"upload" reload:"restart"`
 	// Timeout is how long one call of Weir's own may take. Default: 5s.
 	Timeout Duration `yaml:"timeout"`
 }

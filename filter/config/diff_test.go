@@ -39,7 +39,7 @@ func TestDiff(t *testing.T) {
 				"models[echo-*]: removed",
 				"models[mirror-*]: added"}},
 		{name: "mode of the file", edits: []string{"{mode: shadow}", "{mode: enforce}"},
-			want: []string{"defaults.mode: shadow → enforce", "models[echo-*].mode: shadow → enforce"}},
+			want: []string{"defaults.mode: shadow → enforce", "models[echo-*].mode: shadow → enforce", "models[resnet-18].mode: shadow → enforce"}},
 		{name: "what only a restart changes",
 			edits: []string{"weir.sock", "other.sock", ":19464", ":19466", ":19465", ":19467", "8001", "8002", ":4317", ":4318",
 				"16MiB", "32MiB", "in_flight: 90", "in_flight: 91", "sample_ratio: 1, trust_client: true", "sample_ratio: 0.5"},

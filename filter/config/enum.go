@@ -48,9 +48,14 @@ type Protocol string
 const (
 	V2     Protocol = "v2"     // KServe V2, over HTTP and gRPC
 	OpenAI Protocol = "openai" // chat completions, completions, embeddings
+	Upload Protocol = "upload" // a file, or a form with files, as the body of a request
 )
 
-func (Protocol) names() []string { return list(V2, OpenAI) }
+func (Protocol) names() []string { return list(V2, OpenAI, Upload) }
+
+func (p Protocol) compiled() codec.Protocol {
+	return map[Protocol]codec.Protocol{OpenAI: codec.OpenAI, Upload: codec.Upload}[p] // codec.Unknown: V2
+}
 
 // Endpoint is one that is closed unless the file opens it.
 type Endpoint string

@@ -15,12 +15,15 @@ type Model struct {
 	// path.Match (* ? [a-z]); a * does not match a slash, which names of protocol
 	// openai may hold. Required; no two models have the same.
 	Name string `yaml:"name"`
-	// Protocol is v2 (KServe V2) or openai (the OpenAI API, at upstream.openai). By
-	// the other one the model is not reached. With openai there are neither versions,
-	// outputs, checks nor drift, the inputs are text, image, audio and tokens, and
-	// the parameters are logit_bias, metadata, prompt_cache_key,
-	// prompt_cache_retention, safety_identifier, seed, service_tier, store and user.
-	// Default: v2.
+	// Protocol is v2 (KServe V2), openai (the OpenAI API, at upstream.openai) or upload
+	// (files as bodies, at upstream.upload). By the others the model is not reached. With
+	// openai and upload there are neither versions, outputs, checks nor drift. With
+	// openai the inputs are text, image, audio and tokens, and the parameters are
+	// logit_bias, metadata, prompt_cache_key, prompt_cache_retention,
+	// safety_identifier, seed, service_tier, store and user. With upload the inputs are
+	// of kind image, text or opaque, have the names of the fields of forms (letters,
+	// digits and . _ -), all but the texts must be in each request, and a body that is
+	// no form is the one that is no text. Default: v2.
 	Protocol Protocol `yaml:"protocol"`
 	// Versions are the versions that clients may ask for, as decimal numbers in
 	// quotes. Default: those that the server has.

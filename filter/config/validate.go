@@ -131,7 +131,11 @@ func (v *validator) upstream() {
 	if u.OpenAI != "" {
 		api = v.openAI(u.OpenAI)
 	}
-	for path, host := range map[string]string{"upstream.http": web, "upstream.grpc": rpc, "upstream.openai": api} {
+	files := ""
+	if u.Upload != "" {
+		files = v.upload(u.Upload)
+	}
+	for path, host := range map[string]string{"upstream.http": web, "upstream.grpc": rpc, "upstream.openai": api, "upstream.upload": files} {
 		if host != "" && !isLoopback(host) {
 			v.warn(path, "the model server is not on a loopback address: clients that reach it pass Weir by")
 		}

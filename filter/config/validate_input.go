@@ -122,13 +122,15 @@ func (v *validator) step(s Step, path string) {
 	}
 }
 
-// encoding checks how an image comes. The images of protocol openai are in data URIs to
-// clients and files to everybody else.
+// encoding checks how an image comes. The images of protocol openai are in data: URIs to
+// clients and files to everybody else, those of protocol upload files to all.
 func (v *validator) encoding(m *Model, in Input, path string) {
 	switch {
 	case in.Kind != Image:
 	case m.Protocol == OpenAI && in.Encoding != Raw:
 		v.fail(path, "does not apply to protocol openai, whose images are taken out of their URLs as files")
+	case m.Protocol == Upload && in.Encoding != Raw:
+		v.fail(path, "does not apply to protocol upload, whose images are files")
 	case m.Protocol == V2 && in.Encoding == Raw && v.c.Upstream.Dialect == V2JSON:
 		v.fail(path, "must be base64 or data-uri: JSON, which upstream.dialect %s sends, holds no bytes", V2JSON)
 	}

@@ -22,6 +22,7 @@ func (v *validator) models() {
 		}
 		v.model(m, path)
 	}
+	v.uploadModels()
 }
 
 func (v *validator) model(m *Model, at string) {
@@ -53,8 +54,11 @@ func (v *validator) model(m *Model, at string) {
 	}
 	v.checks(m, at)
 	v.drift(m, at+".drift")
-	if m.Protocol == OpenAI {
+	switch m.Protocol {
+	case OpenAI:
 		v.openAIModel(m, at)
+	case Upload:
+		v.uploadModel(m, at)
 	}
 }
 

@@ -54,14 +54,7 @@ func (v *validator) openAIModel(m *Model, at string) {
 	if !policy.IsGlob(m.Name) && m.Name != "" && !openai.ValidModel(m.Name) {
 		v.fail(at+".name", "is not a name that a request can hold: letters, digits and . _ ~ : @ + - in segments with / between them")
 	}
-	var standard Model
-	standard.setDefaults()
-	for key, differs := range map[string]bool{"versions": len(m.Versions) > 0, "outputs": len(m.Outputs) > 0,
-		"checks": len(m.Checks) > 0, "drift": m.Drift != standard.Drift} {
-		if differs {
-			v.fail(at+"."+key, "does not apply to protocol openai")
-		}
-	}
+	v.inapplicable(m, at)
 	for _, name := range sorted(m.Inputs) {
 		path, in := join(at+".inputs", name), m.Inputs[name]
 		kinds, ok := openAIInputs[name]

@@ -102,9 +102,9 @@ type Drift struct {
 
 // Model is the rule set of the models that a pattern matches.
 type Model struct {
-	Pattern    string   // a name, or a glob in the sense of path.Match
-	OpenAI     bool     // behind the OpenAI API, else behind the V2 protocol
-	Versions   []string // allowed versions; empty: those the server has
+	Pattern    string         // a name, or a glob in the sense of path.Match
+	Protocol   codec.Protocol // codec.OpenAI or codec.Upload; Unknown: KServe V2, over HTTP and gRPC
+	Versions   []string       // allowed versions; empty: those the server has
 	Mode       Mode
 	Inputs     map[string]Input
 	Outputs    map[string]Output
@@ -203,7 +203,12 @@ func (m *Model) Watchable() bool {
 
 // Speaks reports whether the models are reached by this protocol. By another, they
 // are not there.
-func (m *Model) Speaks(p codec.Protocol) bool { return m.OpenAI == (p == codec.OpenAI) }
+func (m *Model) Speaks(p codec.Protocol) bool {
+	if m.Protocol == codec.Unknown {
+		return p == codec.KServeHTTP || p == codec.KServeGRPC
+	}
+	return p == m.Protocol
+}
 
 // Allows reports whether the rule set covers a version of its models.
 func (m *Model) Allows(version string) bool {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/filter/codec"
 	"weir/filter/codec/openai"
 	"weir/filter/policy"
 )
@@ -31,7 +32,7 @@ func models(t *testing.T, list *atomic.Pointer[string]) *OpenAI {
 }
 
 func chat(pattern string, inputs ...string) *policy.Model {
-	m := &policy.Model{Pattern: pattern, OpenAI: true, Inputs: map[string]policy.Input{}}
+	m := &policy.Model{Pattern: pattern, Protocol: codec.OpenAI, Inputs: map[string]policy.Input{}}
 	for _, name := range inputs {
 		m.Inputs[name] = policy.Input{Kind: policy.Opaque}
 	}

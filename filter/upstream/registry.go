@@ -15,22 +15,26 @@ import (
 	"weir/filter/policy"
 )
 
-// Source is what a Registry reads from; *Client and *OpenAI are two.
+// Source is what a Registry reads from; *Client, *OpenAI and *Upload are some.
 type Source interface {
 	Signature(ctx context.Context, model, version string) (*codec.Signature, error)
 	Versions(ctx context.Context, model string) ([]string, error)
 	Models(ctx context.Context, glob string) ([]string, error)
 }
 
-// Sources are the servers by the protocol of the rule sets. OpenAI is nil if no rule
-// set needs it.
-type Sources struct{ V2, OpenAI Source }
+// Sources are the servers by the protocol of the rule sets. OpenAI and Upload are nil if
+// no rule set needs them.
+type Sources struct{ V2, OpenAI, Upload Source }
 
 func (s Sources) of(m *policy.Model) Source {
-	if m.OpenAI {
+	switch m.Protocol {
+	case codec.OpenAI:
 		return s.OpenAI
+	case codec.Upload:
+		return s.Upload
+	default:
+		return s.V2
 	}
-	return s.V2
 }
 
 // State is what is known of one rule set of the policy.

@@ -58,6 +58,8 @@ func TestShippedBootstrapIsClean(t *testing.T) {
 		"HTTP only":  func(e *doctor.Expect) { e.GRPC, e.OpenAI, e.OTLPEndpoint = "", "", "" },
 		"no gRPC":    func(e *doctor.Expect) { e.GRPC = "" },
 		"no OpenAI":  func(e *doctor.Expect) { e.OpenAI = "" },
+		"uploads":    func(e *doctor.Expect) { e.Upload = "http://127.0.0.1:8085/predictions/{model}" },
+		"one upload": func(e *doctor.Expect) { e.Upload = "http://127.0.0.1:8085/predict" },
 		"small":      func(e *doctor.Expect) { e.MaxBodyBytes, e.MaxResponseBytes = 1, 1 },
 		"large":      func(e *doctor.Expect) { e.MaxBodyBytes, e.MaxStreams = 1<<30, 1<<20 },
 		"short":      func(e *doctor.Expect) { e.PhaseTimeout = time.Millisecond },

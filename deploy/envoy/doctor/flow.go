@@ -28,6 +28,9 @@ func (j *judge) samples() (all []sample) {
 			all = append(all, sample{path, "application/json"}, sample{"/openai" + path, "application/json"})
 		}
 	}
+	if path := j.expect.UploadPath("model"); path != "" {
+		all = append(all, sample{path, "image/jpeg"}, sample{path, "multipart/form-data; boundary=b"})
+	}
 	return all
 }
 
