@@ -60,7 +60,7 @@ func TestHeadersWithUnderscores(t *testing.T) {
 
 // Requests of NVIDIA's tests for which Weir has another answer than Triton.
 func TestRequestsOfTheConformanceTests(t *testing.T) {
-	server := conformanceTriton(t, "onnx_zero_1_object", "onnx_zero_1_float16", "onnx_zero_3_float32", "simple_sequence")
+	server := conformanceTriton(t, nil, "onnx_zero_1_object", "onnx_zero_1_float16", "onnx_zero_3_float32", "simple_sequence")
 	s := private(t, stackOptions{upstream: server.HTTP, config: `models:
   - {name: onnx_zero_1_object, inputs: {INPUT0: {kind: text}}}
   - {name: onnx_zero_1_float16, inputs: {INPUT0: {kind: tensor}}}
@@ -100,7 +100,7 @@ func TestRequestsOfTheConformanceTests(t *testing.T) {
 // A model whose tensors have another rank than its configuration says: Triton passes
 // them on, one by one and in a stream.
 func TestAnswersOfTheConformanceModels(t *testing.T) {
-	server := conformanceTriton(t, "init_args")
+	server := conformanceTriton(t, nil, "init_args")
 	s := private(t, stackOptions{upstream: server.HTTP, grpc: server.GRPC, config: `models:
   - {name: init_args, inputs: {IN: {kind: tensor}}}
 `}).ready(t)
@@ -122,13 +122,59 @@ func TestAnswersOfTheConformanceModels(t *testing.T) {
 	wantRPCReason(t, rpc.send(t, s.addr), "response_malformed")
 }
 
+// A Triton that opens its endpoints by a key in a header has it from no client: what is
+// open is said by the policy. Weir has no key either, so models behind one are not ready.
+func TestKeysOfTriton(t *testing.T) {
+	server := conformanceTriton(t, []string{"--http-restricted-api=model-repository:admin-key=admin-value",
+		"--http-restricted-api=inference,metadata:infer-key=infer-value"}, "simple_int8")
+	s := private(t, stackOptions{upstream: server.HTTP, config: `models:
+  - {name: simple_int8, inputs: {INPUT0: {kind: tensor}, INPUT1: {kind: tensor}}}
+`})
+	const row = `"shape":[1,16],"datatype":"INT8","data":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]}`
+	const infer, key = "infer-key: infer-value", "admin-key: admin-value"
+	for _, test := range []struct {
+		method, path, body, key string
+		triton                  int    // status with the key, without Weir
+		weir                    int    // status with the key
+		reason                  string // "": the answer is Triton's
+	}{
+		{http.MethodPost, "/v2/models/simple_int8/infer", `{"inputs":[{"name":"INPUT0",` + row + `,{"name":"INPUT1",` + row + `]}`, infer,
+			http.StatusOK, http.StatusServiceUnavailable, "upstream_not_ready"},
+		{http.MethodPost, "/v2/repository/models/simple_int8/unload", "", key, http.StatusOK, http.StatusForbidden, "route_denied"},
+		{http.MethodGet, "/v2", "", infer, http.StatusOK, http.StatusForbidden, ""},
+	} {
+		without, err := (&stack{addr: server.HTTP}).send(client, test.method, test.path, strings.NewReader(test.body))
+		if err != nil || without.status != http.StatusForbidden || !strings.Contains(string(without.body), "This API is restricted") {
+			t.Errorf("%s, without Weir and the key: %v, %v", test.path, without, err)
+		}
+		before := s.tap.len()
+		r, err := s.send(client, test.method, test.path, strings.NewReader(test.body), test.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.reason != "" {
+			wantRefused(t, r, test.weir, test.reason)
+		} else if r.status != test.weir || string(r.body) != string(without.body) {
+			t.Errorf("%s: %v, want what Triton says without the key", test.path, r)
+		}
+		if got := s.tap.seen(before); strings.Contains(string(got), "-value") {
+			t.Errorf("%s: the key went to the model server: %q", test.path, got)
+		}
+		with, err := (&stack{addr: server.HTTP}).send(client, test.method, test.path, strings.NewReader(test.body), test.key)
+		if err != nil || with.status != test.triton {
+			t.Errorf("%s, without Weir: %v, %v", test.path, with, err)
+		}
+	}
+}
+
 // conformanceTriton serves models of the folder deploy/local/conformance/models.
-func conformanceTriton(t *testing.T, models ...string) *local.Triton {
+func conformanceTriton(t *testing.T, args []string, models ...string) *local.Triton {
 	t.Helper()
 	server, err := local.StartTriton(t.Context(), deps, local.TritonOptions{
 		Repository: filepath.Join(deps.Root, "deploy", "local", "conformance", "models"),
 		Models:     models,
 		LogDir:     tempDir(t),
+		Args:       args,
 	})
 	if err != nil {
 		t.Fatal(err)
