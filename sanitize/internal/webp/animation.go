@@ -2,6 +2,7 @@ package webp
 
 import (
 	"encoding/binary"
+	"image"
 
 	"weir/sanitize/internal/picture"
 )
@@ -162,15 +163,27 @@ func (s *stripper) readFramePicture(c *chunkReader) (frame, error) {
 }
 
 // firstFrame makes a still of the first frame, which readers draw on a transparent
-// canvas.
+// canvas, or on a black one when VP8X says that there is no alpha. A frame that is
+// smaller than the canvas is decoded for that and encoded anew, lossless.
 func (s *stripper) firstFrame() error {
-	f := s.frames[0]
-	if f.width != s.width || f.height != s.height {
-		return picture.Errorf(picture.Unsupported, "the first frame of %d × %d pixels does not cover the canvas of %d × %d",
-			f.width, f.height, s.width, s.height)
-	}
 	s.flags &^= flagAnimation
-	return nil
+	f := s.frames[0]
+	if f.width == s.width && f.height == s.height {
+		return nil
+	}
+	part, err := decode(f)
+	if err != nil {
+		return err
+	}
+	img := image.NewNRGBA(image.Rect(0, 0, s.width, s.height))
+	if s.flags&flagAlpha == 0 {
+		opaque(img)
+	}
+	for y := range f.height {
+		copy(img.Pix[(f.y+y)*img.Stride+4*f.x:], part.Pix[y*part.Stride:][:4*f.width])
+	}
+	s.frames[0], err = encode(s.ctx, img)
+	return err
 }
 
 // appendAnimation writes ANIM and the frames.

@@ -83,9 +83,9 @@ save("exif6.webp", smooth(40, 24), quality=60, exif=orientation(6))
 save("exif6_lossless.webp", alpha(smooth(20, 24)), lossless=True, exif=orientation(6))
 save("exif1.webp", smooth(40, 24), quality=60, exif=orientation(1))
 save("metadata.webp", smooth(40, 24), quality=60, icc_profile=b"profile" * 20, xmp=b"<x:xmpmeta/>", exif=orientation(1))
-frames = [Image.fromarray(smooth(32, 24)) for _ in range(3)]
+frames = [Image.fromarray(np.roll(smooth(32, 24), 9 * i, 1)) for i in range(3)]
 frames[0].save(here / "animation.webp", "WEBP", save_all=True, append_images=frames[1:], duration=80, loop=3, quality=50)
-frames = [Image.fromarray(alpha(smooth(32, 24))) for _ in range(3)]
+frames = [Image.fromarray(alpha(np.roll(smooth(32, 24), 9 * i, 1))) for i in range(3)]
 frames[0].save(here / "animation_alpha.webp", "WEBP", save_all=True, append_images=frames[1:], duration=[40, 50, 60], lossless=True, background=(1, 2, 3, 4))
 frames[0].save(here / "animation_mixed.webp", "WEBP", save_all=True, append_images=frames[1:], duration=40, allow_mixed=True, quality=40)
 
