@@ -99,12 +99,12 @@ func newSanitizer(kind, profile, out, keyFile string, image sanitize.ImageOption
 	s := &sanitizer{kind: kind, out: out, image: image, text: sanitize.TextOptions{Profile: profile}}
 	s.image.Profile = profile
 	notImage, notText := s.image.Validate(), s.text.Validate()
-	known := slices.Contains(sanitize.ImageProfiles(), profile)
+	profiles := slices.DeleteFunc(sanitize.ImageProfiles(), func(p string) bool { return p == sanitize.ProfileCustom }) // a configuration has its steps
 	switch {
-	case known && notImage != nil:
+	case notImage != nil && slices.Contains(profiles, profile):
 		return nil, fail(exitUsage, "%w", notImage)
 	case notImage != nil && notText != nil:
-		return nil, fail(exitUsage, "--profile: no kind has a profile %q; there are %s, balanced and strict", profile, strings.Join(sanitize.ImageProfiles(), ", "))
+		return nil, fail(exitUsage, "--profile: no kind has a profile %q; there are %s, balanced and strict", profile, strings.Join(profiles, ", "))
 	}
 	if notImage != nil {
 		s.image.Profile = ""
