@@ -70,7 +70,7 @@ func encodeJPEG(ctx context.Context, img image.Image, s *picture.Stripped, _ Ima
 // it grows. Red, green and blue are copied to whole pixels and into planes.
 func jpegBytes(s *picture.Stripped) int64 {
 	samples, rgb := jpegSamples(s)
-	need := samples + 2*samples
+	need := samples + 3*samples
 	if s.Info.Progressive {
 		need += 4 * samples
 	}

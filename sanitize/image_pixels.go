@@ -75,7 +75,7 @@ func renormalise(ctx context.Context, s *picture.Stripped, format string, o Imag
 	if !change && c.light != nil {
 		return c.light(ctx, s, o)
 	}
-	release, err := o.reserve(ctx, s, c, steps, change)
+	release, err := o.reserve(ctx, s, c.need(s, steps, change))
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +106,13 @@ func changeImage(ctx context.Context, img image.Image, s *picture.Stripped, step
 	if o.turns(s) {
 		orientation = s.Orientation
 	}
+	if palette, ok := img.(*image.Paletted); ok {
+		flat, err := pixel.NRGBA(palette)
+		if err != nil {
+			return nil, err
+		}
+		img = flat
+	}
 	shallow, err := pixel.From8(img)
 	if err != nil {
 		return nil, err
@@ -134,9 +141,18 @@ func changePicture[T pixel.Sample](ctx context.Context, p *pixel.Picture[T], ori
 	return runSteps(ctx, p, steps, o.Key, o.Model, o.Input)
 }
 
-// reserve holds the memory that the decoder, the encoder and the steps need against
-// the limit, and takes it until release is called.
-func (o ImageOptions) reserve(ctx context.Context, s *picture.Stripped, c codec, steps []Step, change bool) (release func(), err error) {
+// reserve holds the memory that is needed against the limit, and takes it until
+// release is called.
+func (o ImageOptions) reserve(ctx context.Context, s *picture.Stripped, need int64) (release func(), err error) {
+	if limit := o.Limits.orDefaults().MaxDecodedBytes; need > limit {
+		return nil, picture.Over(picture.TooManyPixels, "decoded bytes", need, limit,
+			"%d × %d pixels need %d bytes; the limit is %d", s.Info.Width, s.Info.Height, need, limit)
+	}
+	return o.Memory.take(ctx, need)
+}
+
+// need is the memory of the decoder, the encoder and the steps, in bytes.
+func (c codec) need(s *picture.Stripped, steps []Step, change bool) int64 {
 	need := c.decodedBytes(s)
 	switch {
 	case change && c.stepBytes != nil:
@@ -147,11 +163,7 @@ func (o ImageOptions) reserve(ctx context.Context, s *picture.Stripped, c codec,
 	if slices.ContainsFunc(steps, func(s Step) bool { return s.Op == StepJPEG }) {
 		need += recodeBytes * int64(s.Info.Width) * int64(s.Info.Height)
 	}
-	if limit := o.Limits.orDefaults().MaxDecodedBytes; need > limit {
-		return nil, picture.Over(picture.TooManyPixels, "decoded bytes", need, limit,
-			"%d × %d pixels need %d bytes; the limit is %d", s.Info.Width, s.Info.Height, need, limit)
-	}
-	return o.Memory.take(ctx, need)
+	return need
 }
 
 // recodeBytes is what the step jpeg allocates for a pixel: three planes, their file

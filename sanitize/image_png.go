@@ -89,8 +89,9 @@ func copySamples(row, pix []byte, colourType uint8, size int) {
 	}
 }
 
-// pngBytes counts the image, twice since the decoder puts interlaced ones together,
-// and the new file while it grows, which is hardly longer than the samples.
+// pngBytes counts the image, twice since the decoder puts interlaced ones together and
+// palettes become colours, and the new file, three times while it grows; it is hardly
+// longer than the samples.
 func pngBytes(s *picture.Stripped) int64 {
 	samples := int64(4)
 	if s.Info.Channels == 1 && !s.Info.Palette && !s.Info.Alpha {
@@ -99,5 +100,5 @@ func pngBytes(s *picture.Stripped) int64 {
 	if s.Info.Depth == 16 {
 		samples *= 2
 	}
-	return 4 * samples * int64(s.Info.Width) * int64(s.Info.Height)
+	return 5 * samples * int64(s.Info.Width) * int64(s.Info.Height)
 }
