@@ -9,10 +9,10 @@ import (
 	"weir/sanitize/internal/webp"
 )
 
-// webpBytes counts the decoded samples, the picture that is made of them, the copy
-// that the encoder takes, and what it writes, which may be as much.
+// webpBytes counts the decoded samples, the picture that is made of them, and what
+// the encoder needs.
 func webpBytes(s *picture.Stripped) int64 {
-	return 4 * 4 * int64(s.Info.Width) * int64(s.Info.Height)
+	return (4 + 4 + webp.EncodeBytesPerPixel) * int64(s.Info.Width) * int64(s.Info.Height)
 }
 
 func decodeWebP(ctx context.Context, s *picture.Stripped) (image.Image, error) {
