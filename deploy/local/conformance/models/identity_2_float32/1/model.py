@@ -1,1 +1,1 @@
-../../code/identity.py
+../../code/identity_or_zero.py
