@@ -81,11 +81,7 @@ type view map[string]any
 
 func (v view) size() image.Point {
 	size := v["size"].([]any)
-	p := image.Pt(int(size[0].(float64)), int(size[1].(float64)))
-	if turn, ok := v["turned"].(bool); ok && turn {
-		p.X, p.Y = p.Y, p.X
-	}
-	return p
+	return image.Pt(int(size[0].(float64)), int(size[1].(float64)))
 }
 
 func (v view) frames() int { return int(v["frames"].(float64)) }
@@ -151,6 +147,8 @@ func compare(f format, data []byte, before, after decoded) string {
 		return "Pillow reads another size"
 	case frames == 0:
 		size, frames = before.Pillow.size(), before.Pillow.frames()
+	case before.Pillow["turned"] == true: // as OpenCV does, and Go does not
+		size.X, size.Y = size.Y, size.X
 	}
 	switch {
 	case before.Pillow.size() != size || before.Pillow.frames() != frames:

@@ -69,8 +69,8 @@ func (b *blocks) readStrips(d *directory) error {
 	if err != nil {
 		return err
 	}
-	if rows == 0 {
-		return picture.Errorf(picture.Malformed, "no rows per strip")
+	if rows == 0 || rows != 1<<32-1 && rows*int64(b.form.width)*8 >= 1<<30 { // OpenCV allocates them
+		return picture.Errorf(picture.Malformed, "%d rows per strip", rows)
 	}
 	b.width, b.height = b.form.width, int(min(rows, int64(b.form.height)))
 	b.down = (b.form.height + b.height - 1) / b.height
@@ -99,6 +99,9 @@ func (b *blocks) readTiles(d *directory, o picture.Options) error {
 	if area := across * width * down * height; area > o.Limits.MaxPixels && area > 4*int64(b.form.width)*int64(b.form.height) {
 		return picture.Over(picture.TooManyPixels, "pixels", area, o.Limits.MaxPixels, "%d pixels with the padding of tiles", area)
 	}
+	if size := width * height * int64(b.samples*b.bits) / 8; b.compression == plain && size%1024 != 0 {
+		return picture.Errorf(picture.Unsupported, "plain tiles of %d bytes, which OpenCV does not read", size)
+	}
 	b.tiles, b.width, b.height, b.across, b.down = true, int(width), int(height), int(across), int(down)
 	return b.places(d, tagTileOffsets, tagTileByteCounts)
 }
@@ -120,8 +123,8 @@ func (b *blocks) places(d *directory, offsets, counts uint16) error {
 		if uint64(from)+uint64(b.counts[i]) > uint64(len(d.data)) {
 			return picture.Errorf(picture.Truncated, "ends before the last block")
 		}
-		if b.counts[i] == 0 {
-			return picture.Errorf(picture.Malformed, "an empty block")
+		if b.counts[i] == 0 || b.compression == plain && int64(b.counts[i]) > 8*int64(b.width)*int64(b.height) {
+			return picture.Errorf(picture.Malformed, "a block of %d bytes", b.counts[i]) // Go takes no longer ones
 		}
 		d.refer(uint64(from), uint64(b.counts[i]))
 	}

@@ -50,7 +50,7 @@ const maxEntries = 512
 type field struct {
 	tag, typ uint16
 	count    uint64
-	value    []byte // aliases the file; nil if it lies outside
+	value    []byte // aliases the file; empty if the type is none
 }
 
 // span is a range of bytes of the file that something refers to.
@@ -130,7 +130,11 @@ func (d *directory) readField(p []byte) error {
 	}
 	if size <= 4 {
 		f.value = p[8 : 8+size]
-	} else if from := uint64(d.order.Uint32(p[8:])); from+size <= uint64(len(d.data)) {
+	} else {
+		from := uint64(d.order.Uint32(p[8:]))
+		if from+size > uint64(len(d.data)) { // Pillow reads no tag behind this one
+			return picture.Errorf(picture.Truncated, "the value of a tag lies outside the file")
+		}
 		f.value = d.data[from : from+size]
 		d.refer(from, size)
 	}
@@ -156,9 +160,6 @@ func (d *directory) numbers(tag uint16, count uint64) ([]uint32, error) {
 	}
 	if f.typ != typeShort && f.typ != typeLong || f.count != count {
 		return nil, picture.Errorf(picture.Malformed, "tag %d has a wrong type or count", tag)
-	}
-	if f.value == nil {
-		return nil, picture.Errorf(picture.Truncated, "the value of tag %d lies outside the file", tag)
 	}
 	out := make([]uint32, count)
 	for i := range out {

@@ -55,7 +55,7 @@ func (d *directory) form(o picture.Options) (*form, error) {
 	if err := o.Limits.CheckSize(width, height); err != nil {
 		return nil, err
 	}
-	if samples < 1 || samples > 4 || planar != 1 && samples > 1 || fill != 1 || depth != 1 || tileDepth != 1 {
+	if samples < 1 || samples > 4 || planar != 1 || fill != 1 || depth != 1 || tileDepth != 1 {
 		return nil, picture.Errorf(picture.Unsupported, "%d samples a pixel, planes, bit order or depth that are not read", samples)
 	}
 	bits, err := d.same(tagBits, uint64(samples), 1)

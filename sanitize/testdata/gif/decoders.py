@@ -25,21 +25,25 @@ def digest(*parts):
 
 
 def pillow(data):
-    """Mode, size, frames, and digests of the samples as stored and as RGBA."""
+    """Mode, size, frames, and digests of the samples as stored and as RGBA.
+
+    Pillow turns a TIFF by its orientation.
+    """
     try:
         with Image.open(io.BytesIO(data)) as image:
             frames = getattr(image, "n_frames", 1)
             raw, rgba = [], []
+            orientation = image.getexif().get(0x112, 1)
+            turned = image.format == "TIFF" and orientation in (5, 6, 7, 8)
             for i in range(frames):
                 image.seek(i)
                 image.load()
                 if i == 0:
                     mode, size = image.mode, image.size
                     transparent = "transparency" in image.info
-                    orientation = image.getexif().get(0x112, 0)
                 raw.append(image.tobytes())
                 rgba.append(image.convert("RGB").tobytes() + image.convert("RGBA").tobytes())
-            return dict(mode=mode, size=size, frames=frames, transparent=transparent, orientation=orientation,
+            return dict(mode=mode, size=size, frames=frames, transparent=transparent, turned=turned,
                         raw=digest(*raw), rgba=digest(*rgba))
     except Exception:
         return None

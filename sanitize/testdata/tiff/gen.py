@@ -128,7 +128,7 @@ def main():
             f"grey16_deflate_{name}": tiff(order, tags(W, H, 16, 1, 1, 8), [zlib.compress(deep(order, W, H, 1))]),
             f"rgb_{name}": tiff(order, tags(W, H, 8, 2, 3, rows=4), strips(rgb, 3 * W, 4)),
             f"palette_{name}": tiff(order, tags(W, H, 8, 3, t320=(3, COLOURS)), [pixels(W, H, 1)]),
-            f"tiles_{name}": tiff(order, tags(W, H, 8, 2, 3, t322=(4, [16]), t323=(4, [16])), tiles(rgb, W, H, 3, 16)),
+            f"tiles_{name}": tiff(order, tags(W, H, 8, 2, 3, t322=(4, [32]), t323=(4, [32])), tiles(rgb, W, H, 3, 32)),
         }.items():
             (HERE / (file + ".tif")).write_bytes(data)
     for file, data in {
