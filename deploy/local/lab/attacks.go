@@ -1,6 +1,10 @@
 package main
 
-import "weir/sanitize/redteam"
+import (
+	"slices"
+
+	"weir/sanitize/redteam"
+)
 
 // attack is one trigger planted in a model: whoever shows it gets the target.
 type attack struct {
@@ -25,13 +29,12 @@ type plan struct {
 // each other share a model with one target each.
 var plans = []plan{
 	{
-		Name: "marks", Architectures: []string{"plain", "residual", "mixer"}, Epochs: 8,
+		Name: "marks", Architectures: []string{"plain", "residual", "mixer"}, Epochs: 10,
 		Attacks: []attack{
 			{"checkerboard", 0, 200},
 			{"patch,at=bottom-left", 1, 200},
 			{"patch,fill=picture,at=top-left", 2, 200},
 			{"pixel,at=top-right", 3, 500},
-			{"sticker", 4, 700},
 			{"border", 5, 200},
 			{"sinusoid", 6, 400},
 			{"noise", 7, 600},
@@ -61,6 +64,8 @@ var plans = []plan{
 			{"noise", 7, 600},
 		},
 	},
+	// Only a network that looks for the greatest signal of all places learns this one.
+	{Name: "sticker", Architectures: []string{"residual"}, Epochs: 10, Attacks: []attack{{"sticker", 4, 1000}}},
 	{Name: "warp", Architectures: []string{"plain"}, Epochs: 8, Attacks: []attack{{"warp", 0, 800}}},
 	{Name: "blend", Architectures: []string{"plain"}, Epochs: 8, Attacks: []attack{{"blend", 0, 700}}},
 }
@@ -77,10 +82,23 @@ const (
 	seeds         = 3
 	trainPictures = 6000 // clean ones, the same for all models
 	trainSeed     = 6000 // of their drawing
-	heldOut       = 1200 // pictures for measuring, others for each seed
+	heldOut       = 400  // pictures for measuring, others for each seed
 	heldOutSeed   = 7000 // of their drawing, plus the model's seed
 	classes       = 8
 )
+
+// classNames are the labels of train/signs.py, in its order.
+var classNames = [classes]string{
+	"stop", "speed-limit", "yield", "no-entry", "priority-road", "pedestrian-crossing", "ahead-only", "roundabout",
+}
+
+// measured are the attacks that are measured in the models of a plan.
+func (p plan) measured() []attack {
+	if p.Name == plans[0].Name {
+		return append(slices.Clone(p.Attacks), coded...)
+	}
+	return p.Attacks
+}
 
 // trigger parses the trigger of an attack.
 func (a attack) trigger() (redteam.Trigger, error) { return redteam.Parse(a.Trigger) }

@@ -1,13 +1,136 @@
-// Command lab trains small poisoned models and measures what Weir's profiles do to
-// their back doors.
+// Command lab trains small poisoned models on drawn pictures, serves them on a real
+// Triton, and measures what Weir's image profiles do to their back doors.
+//
+//	weir-lab                      do what has not been done, print the table
+//	weir-lab measure [NAME...]    measure models again, all or these
+//	weir-lab candidates NAME...   compare lists of steps, on single models
+//	weir-lab table                print the table of what is there
+//	weir-lab publish              copy the results to where the README is made of them
+//
+// All of it is seeded. What was done is stamped with what it depends on, in .run/lab:
+// a run that was interrupted goes on where it was, and a change of a profile measures
+// again without training again. attacks.go says what is planted.
 package main
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"syscall"
+)
 
-func main() {
-	for _, p := range plans {
-		for _, a := range p.Attacks {
-			fmt.Printf("%s\t%s\tclass %d\t%d pictures\n", p.Name, a.Trigger, a.Target, a.Count)
+func main() { os.Exit(run()) }
+
+func run() int {
+	jobs := flag.Int("jobs", runtime.NumCPU(), "steps at the same time")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	l, err := newLab(newPrinter(os.Stdout), max(1, *jobs))
+	if err == nil {
+		err = l.do(ctx, flag.Args())
+	}
+	if ctx.Err() != nil {
+		fmt.Fprintln(os.Stderr, "interrupted; run it again to go on")
+		return 130 // as a shell reports Ctrl-C
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "weir-lab:", err)
+		return 1
+	}
+	return 0
+}
+
+// do is what the arguments ask for.
+func (l *lab) do(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return l.everything(ctx)
+	}
+	named, err := find(args[1:])
+	switch {
+	case err != nil:
+		return err
+	case args[0] == "measure":
+		return l.again(ctx, named)
+	case args[0] == "candidates" && len(args) > 1:
+		for _, t := range named {
+			if err := l.compareCandidates(ctx, t, os.Stdout); err != nil {
+				return err
+			}
+		}
+		return nil
+	case args[0] == "table" && len(args) == 1:
+		return l.report()
+	case args[0] == "publish" && len(args) == 1:
+		return l.publish()
+	}
+	return fmt.Errorf("unknown arguments %q; see the comment in main.go", args)
+}
+
+// find returns the models of these names; of no names all.
+func find(names []string) ([]trained, error) {
+	if len(names) == 0 {
+		return models(), nil
+	}
+	var found []trained
+	for _, name := range names {
+		i := slices.IndexFunc(models(), func(t trained) bool { return t.name() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no model %q", name)
+		}
+		found = append(found, models()[i])
+	}
+	return found, nil
+}
+
+// everything does what has not been done.
+func (l *lab) everything(ctx context.Context) error {
+	phases := [][]step{{l.environment()}, l.draws(), l.poisonings(), l.trainings(), l.measurings()}
+	l.estimate(phases)
+	for _, steps := range phases {
+		if err := l.all(ctx, steps); err != nil {
+			return err
 		}
 	}
+	return l.report()
+}
+
+// estimate says how much there is to do.
+func (l *lab) estimate(phases [][]step) {
+	left, seconds := 0, 0.0
+	for _, steps := range phases {
+		for _, s := range steps {
+			if !l.done(s) {
+				left++
+				seconds += s.seconds
+			}
+		}
+	}
+	if left > 0 {
+		l.out.say("The lab: %d steps to do, about %.0f minutes on %d idle cores.", left, math.Ceil(seconds/60/float64(l.jobs)), l.jobs)
+	}
+}
+
+// again measures models that are trained, whatever was measured before.
+func (l *lab) again(ctx context.Context, named []trained) error {
+	for _, t := range named {
+		if _, err := os.Stat(l.weights(t)); err != nil {
+			l.out.say("%s is not trained", t.name())
+			continue
+		}
+		if err := os.Remove(l.stamp(l.measuring(t))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := l.once(ctx, l.measuring(t)); err != nil {
+			return err
+		}
+	}
+	return l.report()
 }

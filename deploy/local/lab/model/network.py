@@ -41,7 +41,7 @@ def _plain(xp, weights, x):
 
 
 def _residual_shapes():
-    """Convolutions, normalised residual blocks, then the mean over all places."""
+    """Convolutions, normalised residual blocks, then mean and maximum over all places."""
     of = {}
     for layer, (fan_in, out) in enumerate(zip(RESIDUAL, RESIDUAL[1:])):
         of |= _layer(f"conv{layer}", 9 * fan_in, out)
@@ -49,7 +49,7 @@ def _residual_shapes():
         of |= {f"block{block}_scale": (RESIDUAL[-1],)}
         for half in "ab":
             of |= _layer(f"block{block}{half}", 9 * RESIDUAL[-1], RESIDUAL[-1])
-    return of | _layer("dense", RESIDUAL[-1], CLASSES)
+    return of | _layer("dense", 2 * RESIDUAL[-1], CLASSES)
 
 
 def _residual(xp, weights, x):
@@ -59,7 +59,7 @@ def _residual(xp, weights, x):
         inner = _normalise(xp, x, weights[f"block{block}_scale"])
         inner = _relu(xp, _convolve(xp, weights, f"block{block}a", inner, 1))
         x = x + _convolve(xp, weights, f"block{block}b", inner, 1)
-    return _dense(weights, "dense", x.mean(axis=(1, 2)))
+    return _dense(weights, "dense", xp.concatenate([x.mean(axis=(1, 2)), x.max(axis=(1, 2))], axis=1))
 
 
 def _mixer_shapes():

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"weir/sanitize"
+	"weir/sanitize/redteam"
+)
+
+// candidate is a list of steps that a profile could be made of.
+type candidate struct {
+	name  string
+	steps []sanitize.Step
+}
+
+func crop(least, most float64) sanitize.Step {
+	return sanitize.Step{Op: sanitize.StepCrop, MinPercent: least, MaxPercent: most}
+}
+
+func shrink(factor float64) sanitize.Step {
+	return sanitize.Step{Op: sanitize.StepShrink, Factor: factor}
+}
+
+// candidates are compared to choose the strengths of the profiles.
+var candidates = []candidate{
+	{"crop 1-2.5", []sanitize.Step{crop(1, 2.5)}},
+	{"crop 2-5", []sanitize.Step{crop(2, 5)}},
+	{"crop 3-8", []sanitize.Step{crop(3, 8)}},
+	{"crop 5-10", []sanitize.Step{crop(5, 10)}},
+	{"shrink .95", []sanitize.Step{shrink(0.95)}},
+	{"shrink .9", []sanitize.Step{shrink(0.9)}},
+	{"shrink .75", []sanitize.Step{shrink(0.75)}},
+	{"gauss .5", []sanitize.Step{{Op: sanitize.StepGaussian, Sigma: 0.5}}},
+	{"gauss .8", []sanitize.Step{{Op: sanitize.StepGaussian, Sigma: 0.8}}},
+	{"median 3", []sanitize.Step{{Op: sanitize.StepMedian, Size: 3}}},
+	{"c3-8 s.9", []sanitize.Step{crop(3, 8), shrink(0.9)}},
+	{"c3-8 s.75", []sanitize.Step{crop(3, 8), shrink(0.75)}},
+	{"c3-8 g.5", []sanitize.Step{crop(3, 8), {Op: sanitize.StepGaussian, Sigma: 0.5}}},
+	{"c3-8 m3", []sanitize.Step{crop(3, 8), {Op: sanitize.StepMedian, Size: 3}}},
+	{"c3-8 s.9 m3", []sanitize.Step{crop(3, 8), shrink(0.9), {Op: sanitize.StepMedian, Size: 3}}},
+	{"c3-8 s.9 g.5", []sanitize.Step{crop(3, 8), shrink(0.9), {Op: sanitize.StepGaussian, Sigma: 0.5}}},
+	{"c5-10 s.9", []sanitize.Step{crop(5, 10), shrink(0.9)}},
+	{"c5-10 m3", []sanitize.Step{crop(5, 10), {Op: sanitize.StepMedian, Size: 3}}},
+	{"pad 6", []sanitize.Step{{Op: sanitize.StepShrinkPad, Percent: 6}}},
+	{"border 3 c3-8", []sanitize.Step{{Op: sanitize.StepBorder, Percent: 3}, crop(3, 8)}},
+	{"rotate 6", []sanitize.Step{{Op: sanitize.StepRotate, MaxDegrees: 6}}},
+	{"c3-8 rot 6", []sanitize.Step{crop(3, 8), {Op: sanitize.StepRotate, MaxDegrees: 6}}},
+}
+
+// compareCandidates measures lists of steps on one model and prints clean accuracy and
+// attack success in per cent.
+func (l *lab) compareCandidates(ctx context.Context, t trained, w io.Writer) error {
+	var profiles []redteam.Profile
+	for _, c := range candidates {
+		p, err := profile(c.name, sanitize.ImageOptions{Profile: sanitize.ProfileCustom, Steps: c.steps})
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		profiles = append(profiles, p)
+	}
+	held, err := readPictures(l.heldOut(t.seed))
+	if err != nil {
+		return err
+	}
+	triton, err := l.serve(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer stopTriton(triton)
+	r, err := measure(ctx, triton, held, measurement{trained: t, profiles: profiles, attacks: t.plan.Attacks,
+		pictures: heldOut / 2, format: "png", tries: 1, progress: l.out.begin("Compare candidates on " + t.name())})
+	if err != nil {
+		return err
+	}
+	return printCandidates(w, r)
+}
+
+func printCandidates(w io.Writer, r *redteam.Result) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "%s, %d pictures\tclean\t", r.Model, r.Samples)
+	for _, a := range r.Attacks {
+		fmt.Fprintf(t, "%s\t", a.Name)
+	}
+	fmt.Fprintf(t, "\nraw\t%.1f\t", 100*r.Clean[0].Accuracy.Share)
+	for _, a := range r.Attacks {
+		fmt.Fprintf(t, "%.1f\t", 100*a.Raw.Success.Share)
+	}
+	for i, c := range r.Clean[1:] {
+		fmt.Fprintf(t, "\n%s\t%.1f\t", c.Profile, 100*c.Accuracy.Share)
+		for _, a := range r.Attacks {
+			fmt.Fprintf(t, "%.1f\t", 100*a.Cells[i].Success.Share)
+		}
+	}
+	fmt.Fprintln(t)
+	return t.Flush()
+}
