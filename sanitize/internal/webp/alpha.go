@@ -1,6 +1,7 @@
 package webp
 
 import (
+	"bytes"
 	"context"
 
 	"weir/sanitize/internal/picture"
@@ -12,7 +13,7 @@ type alphaHeader byte
 func (h alphaHeader) compression() byte { return byte(h) & 3 }
 
 // stripAlpha returns the payload of an ALPH chunk for a picture of the given size,
-// without what stands behind the last sample. The bits that say how the encoder
+// without what stands behind the last sample. It may alias p. The bits that say how the encoder
 // prepared the samples go: they allow a reader to smooth them, and none does unasked.
 func stripAlpha(ctx context.Context, p []byte, width, height int, walk bool, result *picture.Stripped) ([]byte, error) {
 	if len(p) < 2 {
@@ -27,10 +28,10 @@ func stripAlpha(ctx context.Context, p []byte, width, height int, walk bool, res
 	case h.compression() == 0 && int64(len(p)-1) < size:
 		return nil, picture.Errorf(picture.Truncated, "ALPH of %d bytes for %d samples", len(p), size)
 	case h.compression() == 0:
-		out = append(out, p[:1+size]...)
+		out = p[:1+size]
 		result.Remove("ALPH data after the last pixel", len(p)-len(out))
 	case !walk:
-		out = append(out, p...)
+		out = p
 	default:
 		end, err := walkVP8L(ctx, p, 1, width, height)
 		if err != nil {
@@ -40,6 +41,7 @@ func stripAlpha(ctx context.Context, p []byte, width, height int, walk bool, res
 	}
 	if h>>4 != 0 {
 		result.Remove("ALPH preprocessing hint", 1)
+		out = bytes.Clone(out)
 		out[0] &= 0x0F
 	}
 	return out, nil

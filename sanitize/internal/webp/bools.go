@@ -77,26 +77,29 @@ func (r *boolReader) outside() bool { return len(r.data) > 0 && r.data[0] == 0xF
 // data has when the partition is truncated.
 func (r *boolReader) used() int { return (r.need + 7) / 8 }
 
-// canonical returns the bytes that were used, at the low end of the interval that
-// all decisions left over: the choice within it is the sender's, and free. As many
-// zeros follow as were there, and as libwebp's encoder writes. The second result
-// tells whether a byte was changed.
-func (r *boolReader) canonical() ([]byte, bool) {
-	n := r.used()
-	size := flushed(8*r.pos-8-r.bits, n, len(r.data))
-	out := append([]byte(nil), r.data[:size]...)
-	clear(out[n:])
+// size is how many bytes canonical writes: those that were used, and as many zeros as
+// were there and as libwebp's encoder writes.
+func (r *boolReader) size() int { return flushed(8*r.pos-8-r.bits, r.used(), len(r.data)) }
+
+// canonical appends the bytes that were used, at the low end of the interval that
+// all decisions left over: the choice within it is the sender's, and free. Zeros
+// follow. The second result tells whether a byte was changed.
+func (r *boolReader) canonical(out []byte) ([]byte, bool) {
+	n, size := r.used(), r.size()
+	out = append(out, r.data[:size]...)
+	kept := out[len(out)-size:]
+	clear(kept[n:])
 	rest := r.value >> (8 * (r.pos - n))
 	for i := n - 1; rest != 0; i-- {
-		low := uint64(out[i])
-		out[i] -= byte(rest)
+		low := uint64(kept[i])
+		kept[i] -= byte(rest)
 		borrow := uint64(0)
 		if low < rest&0xFF {
 			borrow = 1
 		}
 		rest = rest>>8 + borrow
 	}
-	return out, !bytes.Equal(out, r.data[:size])
+	return out, !bytes.Equal(kept, r.data[:size])
 }
 
 // flushed is the length of a partition of so many bytes, of which some are used,

@@ -99,7 +99,7 @@ func stripVP8(ctx context.Context, p []byte, h vp8Header, result *picture.Stripp
 	if err != nil {
 		return nil, err
 	}
-	kept, changed := c.r.canonical()
+	kept, changed := c.r.canonical(nil)
 	result.Remove("VP8 first partition tail", len(first)-len(kept))
 	switch {
 	case !bytes.Equal(rewritten, kept):
@@ -189,42 +189,33 @@ func (w *vp8Walk) rewriteFirst(first []byte) ([]byte, error) {
 // write puts the frame together. Its size is made even by a zero in the last
 // partition, as libwebp's encoder does, which takes the place of a pad byte.
 func (w *vp8Walk) write(first []byte, result *picture.Stripped) ([]byte, error) {
-	parts := make([][]byte, len(w.tokens))
-	total := vp8HeaderSize + len(first) + 3*(len(parts)-1)
-	for i := range parts {
-		parts[i] = w.partition(i, result)
-		total += len(parts[i])
+	last := len(w.tokens) - 1
+	total := vp8HeaderSize + len(first) + 3*last
+	for i := range w.tokens {
+		total += w.tokens[i].size()
 	}
-	last := len(parts) - 1
-	if total&1 != 0 {
-		parts[last] = append(parts[last], 0)
-		total++
-	}
-	result.Remove("VP8 partition tail", len(w.tokens[last].data)-len(parts[last]))
+	pad := total & 1
 	h := w.header
 	tag := int(h.tag) | len(first)<<5
-	out := make([]byte, 0, total)
+	out := make([]byte, 0, total+pad)
 	out = append(out, byte(tag), byte(tag>>8), byte(tag>>16), 0x9D, 0x01, 0x2A)
 	out = binary.LittleEndian.AppendUint16(out, uint16(h.width))
 	out = binary.LittleEndian.AppendUint16(out, uint16(h.height))
 	out = append(out, first...)
-	for _, part := range parts[:last] {
-		out = append(out, byte(len(part)), byte(len(part)>>8), byte(len(part)>>16))
+	for i := range last {
+		out = appendUint24(out, w.tokens[i].size())
 	}
-	for _, part := range parts {
-		out = append(out, part...)
+	for i := range w.tokens {
+		r := &w.tokens[i]
+		var changed bool
+		if out, changed = r.canonical(out); changed {
+			result.Remove("VP8 spare bits", 1)
+		}
+		cut := len(r.data) - r.size()
+		if i == last {
+			cut -= pad
+		}
+		result.Remove("VP8 partition tail", cut)
 	}
-	return out, nil
-}
-
-// partition returns what is left of one partition of coefficients.
-func (w *vp8Walk) partition(i int, result *picture.Stripped) []byte {
-	part, changed := w.tokens[i].canonical()
-	if changed {
-		result.Remove("VP8 spare bits", 1)
-	}
-	if i < len(w.tokens)-1 {
-		result.Remove("VP8 partition tail", len(w.tokens[i].data)-len(part))
-	}
-	return part
+	return append(out, make([]byte, pad)...), nil
 }

@@ -46,7 +46,7 @@ func TestBools(t *testing.T) {
 		if used > len(data) {
 			t.Fatalf("%d booleans use %d bytes of %d", n, used, len(data))
 		}
-		if got, changed := b.canonical(); changed || !bytes.Equal(got, data) {
+		if got, changed := b.canonical(nil); changed || !bytes.Equal(got, data) {
 			t.Fatalf("%x is not canonical but %x", data, got)
 		}
 		read(data[:used]) // zeros behind the end
@@ -65,7 +65,7 @@ func TestBools(t *testing.T) {
 		if !same {
 			continue // the last bit was not free
 		}
-		got, _ := loose.canonical()
+		got, _ := loose.canonical(nil)
 		if !bytes.HasPrefix(data, got[:used]) || len(bytes.Trim(got[used:], "\x00")) > 0 {
 			t.Fatalf("%x becomes %x, want %x", free, got, data)
 		}

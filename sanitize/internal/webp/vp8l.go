@@ -1,6 +1,7 @@
 package webp
 
 import (
+	"bytes"
 	"context"
 
 	"weir/sanitize/internal/picture"
@@ -53,12 +54,14 @@ func stripVP8L(ctx context.Context, p []byte, h vp8lHeader, result *picture.Stri
 	return cutBits(p, end, "VP8L", result), nil
 }
 
-// cutBits copies the first so many bits of p, and zeros up to the next byte.
+// cutBits returns the first so many bits of p, and zeros up to the next byte. It
+// aliases p if that changes nothing.
 func cutBits(p []byte, bits int64, where string, result *picture.Stripped) []byte {
 	n := int((bits + 7) / 8)
 	result.Remove(where+" data after the last pixel", len(p)-n)
-	out := append([]byte(nil), p[:n]...)
+	out := p[:n:n]
 	if spare := 8*int64(n) - bits; spare > 0 && out[n-1]>>(8-spare) != 0 {
+		out = bytes.Clone(out)
 		out[n-1] &= 0xFF >> spare
 		result.Remove(where+" spare bits", 1)
 	}

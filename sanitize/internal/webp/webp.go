@@ -41,7 +41,7 @@ type stripper struct {
 	frames        []frame
 }
 
-// frame is one picture, ready to be written.
+// frame is one picture, ready to be written. Its payloads may alias the input.
 type frame struct {
 	lossless bool
 	data     []byte // payload of VP8 or VP8L
@@ -207,7 +207,7 @@ func (s *stripper) picture(name string, p, alpha []byte) (frame, error) {
 	}
 	switch {
 	case s.opts.ContainerOnly:
-		f.data = append([]byte(nil), p...)
+		f.data = p
 	case f.lossless:
 		f.data, err = stripVP8L(s.ctx, p, lossless, &s.result)
 	default:
