@@ -3,9 +3,11 @@ package sanitize
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"image"
 	stdpng "image/png"
+	"slices"
 
 	"weir/sanitize/internal/picture"
 	"weir/sanitize/internal/pixel"
@@ -33,26 +35,53 @@ func decodePNG(ctx context.Context, s *picture.Stripped) (image.Image, error) {
 	return img, nil
 }
 
-func encodePNG(ctx context.Context, img image.Image, s *picture.Stripped, o ImageOptions) ([]byte, error) {
+// encodePNG writes true colour, or grey, with what decides how it looks from the source.
+func encodePNG(ctx context.Context, img image.Image, s *picture.Stripped, _ ImageOptions) ([]byte, error) {
 	bounds := img.Bounds().Size()
 	h := png.Header{Width: bounds.X, Height: bounds.Y, Depth: 8, ColourType: trueColour(s.Info)}
+	var fill func(y int, row []byte)
 	switch m := img.(type) {
 	case *image.Gray:
-		return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) { copy(row, m.Pix[y*m.Stride:]) })
+		fill = func(y int, row []byte) { copy(row, m.Pix[y*m.Stride:]) }
 	case *image.Gray16:
 		h.Depth = 16
-		return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) { copy(row, m.Pix[y*m.Stride:]) })
+		fill = func(y int, row []byte) { copy(row, m.Pix[y*m.Stride:]) }
 	case *image.NRGBA64:
 		h.Depth = 16
-		return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) { copySamples(row, m.Pix[y*m.Stride:], h.ColourType, 2) })
+		fill = func(y int, row []byte) { copySamples(row, m.Pix[y*m.Stride:], h.ColourType, 2) }
+	default:
+		flat, err := pixel.NRGBA(img)
+		if err != nil {
+			return nil, err
+		}
+		fill = func(y int, row []byte) { copySamples(row, flat.Pix[y*flat.Stride:], h.ColourType, 1) }
 	}
-	flat, err := pixel.NRGBA(img)
+	out, err := png.Encode(ctx, h, s.Orientation, fill)
 	if err != nil {
 		return nil, err
 	}
-	return png.Encode(ctx, h, s.Orientation, func(y int, row []byte) {
-		copySamples(row, flat.Pix[y*flat.Stride:], h.ColourType, 1)
-	})
+	return slices.Insert(out, pngColourAt, colourChunks(s.Data)...), nil
+}
+
+// pngColourAt is where the chunks that decide colour stand: behind the signature and
+// IHDR.
+const pngColourAt = 8 + 25
+
+// colourChunks are those of a stripped file, but for sBIT, which goes with the depth of
+// the source.
+func colourChunks(file []byte) (chunks []byte) {
+	for at := pngColourAt; at+12 <= len(file); {
+		n := 12 + int(binary.BigEndian.Uint32(file[at:]))
+		switch string(file[at+4 : at+8]) {
+		case "cICP", "gAMA", "sRGB", "cHRM":
+			chunks = append(chunks, file[at:at+n]...)
+		case "sBIT":
+		default:
+			return chunks
+		}
+		at += n
+	}
+	return chunks
 }
 
 // trueColour is the colour type of a resized picture: that of the source, but with

@@ -79,6 +79,29 @@ func TestLightPNGIsLossless(t *testing.T) {
 	}
 }
 
+// TestProfilesKeepColour holds that what decides how a PNG looks stays with its
+// samples, in the order of strip.
+func TestProfilesKeepColour(t *testing.T) {
+	in, _ := strip(t, source(t, "colour.png"))
+	want := []string{"gAMA", "cHRM"}
+	for _, name := range want {
+		if !bytes.Contains(in, []byte(name)) {
+			t.Fatalf("colour.png has no %s", name)
+		}
+	}
+	for _, o := range []sanitize.ImageOptions{{Profile: "light"}, {Profile: "custom", Steps: []sanitize.Step{{Op: "bits", Depth: 5}}}} {
+		out, _ := mustImage(t, in, o)
+		for _, name := range want {
+			if !bytes.Contains(out, []byte(name)) {
+				t.Errorf("%s drops %s", o.Profile, name)
+			}
+		}
+		if again, r := strip(t, out); !bytes.Equal(out, again) || r.Action != sanitize.Unchanged {
+			t.Errorf("%s: strip finds something in the output", o.Profile)
+		}
+	}
+}
+
 // psnr is the peak signal-to-noise ratio in dB over the three colours.
 func psnr(a, b image.Image) float64 {
 	sum, n := 0.0, 0
@@ -276,15 +299,24 @@ func lowest(img *image.NRGBA) {
 // strip leaves as it is; and no allocation out of proportion.
 func FuzzImage(f *testing.F) {
 	for name := range readGolden(f) {
-		f.Add(source(f, name), uint8(0))
+		for _, pick := range []uint8{0, 3, 4, 129} {
+			f.Add(source(f, name), pick)
+		}
 	}
 	for _, c := range canaries(f) {
 		f.Add(c.data, uint8(1))
 	}
 	key := testKey(f)
 	f.Fuzz(func(t *testing.T, data []byte, pick uint8) {
-		profile := []string{"strip", "light", "standard"}[pick%3]
-		o := sanitize.ImageOptions{Profile: profile, Key: key, Limits: sanitize.ImageLimits{MaxPixels: 1 << 16}}
+		profile := []string{"strip", "light", "standard", "strong", "custom"}[pick%5]
+		o := sanitize.ImageOptions{Profile: profile, Key: key, Limits: sanitize.ImageLimits{MaxPixels: 1 << 16}, Formats: sanitize.ImageFormats()}
+		if pick >= 128 {
+			o.Orientation = "apply"
+		}
+		if profile == "custom" {
+			o.Steps = []sanitize.Step{{Op: "shrink_pad", Percent: 7}, {Op: "rotate", MaxDegrees: 9}, {Op: "jpeg", Quality: 70},
+				{Op: "border", Percent: 3}, {Op: "gaussian", Sigma: 1}, {Op: "median", Size: 5}, {Op: "bits", Depth: 4}}
+		}
 		out, report, err := sanitize.Image(context.Background(), data, o)
 		if err != nil {
 			if out != nil || report.Action != sanitize.Rejected {
@@ -295,7 +327,7 @@ func FuzzImage(f *testing.F) {
 			}
 			return
 		}
-		again, second, err := sanitize.Image(context.Background(), out, sanitize.ImageOptions{Orientation: "keep"})
+		again, second, err := sanitize.Image(context.Background(), out, sanitize.ImageOptions{Orientation: "keep", Formats: sanitize.ImageFormats()})
 		if err != nil || !bytes.Equal(out, again) || second.Action != sanitize.Unchanged {
 			t.Fatalf("strip of the output: %v %v", second, err)
 		}
