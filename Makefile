@@ -74,6 +74,12 @@ conformance: deps build ## run NVIDIA's own examples and tests (CLIENT_DIR=... S
 	@$(STEP) "Build bin/weir-conformance" $(LOGS)/build-conformance.log go build -o bin/weir-conformance ./deploy/local/conformance
 	@exec bin/weir-conformance -client "$(CLIENT_DIR)" -server "$(SERVER_DIR)" $(CONFORMANCE)
 
+.PHONY: lab
+lab: ## train poisoned models and measure what the image profiles do to them (goes on where it was interrupted)
+	@deploy/local/deps.sh demo
+	@$(STEP) "Build bin/weir-lab" $(LOGS)/build-lab.log go build -o bin/weir-lab ./deploy/local/lab
+	@exec bin/weir-lab
+
 .PHONY: nightly
 nightly: test ## everything, all of it on every Envoy, long simulations, then each fuzz target for FUZZTIME (5m)
 	$(MAKE) --no-print-directory envoys DIFFERS='.*' ONCE=nothing

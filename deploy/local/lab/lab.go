@@ -44,10 +44,16 @@ func (t trained) seconds() float64 {
 func models() []trained {
 	var all []trained
 	for seed := range seeds {
-		for _, p := range plans {
-			for _, a := range p.Architectures {
-				all = append(all, trained{p, a, seed})
-			}
+		all = append(all, modelsOf(seed)...)
+	}
+	return all
+}
+
+func modelsOf(seed int) []trained {
+	var all []trained
+	for _, p := range plans {
+		for _, a := range p.Architectures {
+			all = append(all, trained{p, a, seed})
 		}
 	}
 	return all

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -21,8 +22,10 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -92,7 +95,10 @@ func find(names []string) ([]trained, error) {
 
 // everything does what has not been done.
 func (l *lab) everything(ctx context.Context) error {
-	phases := [][]step{{l.environment()}, l.draws(), l.poisonings(), l.trainings(), l.measurings()}
+	phases := [][]step{{l.environment()}, l.draws(), l.poisonings()}
+	for seed := range seeds { // so that there is a table of the first seed early
+		phases = append(phases, l.trainings(seed), l.measurings(seed))
+	}
 	l.estimate(phases)
 	for _, steps := range phases {
 		if err := l.all(ctx, steps); err != nil {
@@ -133,4 +139,41 @@ func (l *lab) again(ctx context.Context, named []trained) error {
 		}
 	}
 	return l.report()
+}
+
+// report prints the table of what has been measured and writes it in all forms.
+func (l *lab) report() error {
+	s, err := l.summarise()
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := s.text(&text); err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{"table.txt": text.Bytes(), "table.md": []byte(s.markdown())} {
+		if err := writeFile(filepath.Join(l.dir, name), data); err != nil {
+			return err
+		}
+	}
+	if err := writeJSON(filepath.Join(l.dir, "results.json"), s); err != nil {
+		return err
+	}
+	l.out.say("\n%s\nAlso in %s as table.txt, table.md and results.json.", text.String(), l.dir)
+	return nil
+}
+
+// publish copies the results to where the section of the README is made of them.
+func (l *lab) publish() error {
+	s, err := l.summarise()
+	if err != nil {
+		return err
+	}
+	if len(s.Missing) > 0 {
+		l.out.say("not measured: %s", strings.Join(s.Missing, ", "))
+	}
+	if err := writeJSON(l.source("results.json"), s); err != nil {
+		return err
+	}
+	return updateReadme(filepath.Join(l.deps.Root, "README.md"), s)
 }

@@ -33,10 +33,10 @@ func (l *lab) measuring(t trained) step {
 		run:     func(ctx context.Context, progress func(done, all int)) error { return l.measureModel(ctx, t, progress) }}
 }
 
-// measurings measure all models.
-func (l *lab) measurings() []step {
+// measurings measure the models of a seed.
+func (l *lab) measurings(seed int) []step {
 	var steps []step
-	for _, t := range models() {
+	for _, t := range modelsOf(seed) {
 		steps = append(steps, l.measuring(t))
 	}
 	return steps

@@ -99,10 +99,10 @@ func (l *lab) training(t trained) step {
 		}}
 }
 
-// trainings train all models.
-func (l *lab) trainings() []step {
+// trainings train the models of a seed.
+func (l *lab) trainings(seed int) []step {
 	var steps []step
-	for _, t := range models() {
+	for _, t := range modelsOf(seed) {
 		steps = append(steps, l.training(t))
 	}
 	return steps
