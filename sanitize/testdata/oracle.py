@@ -54,7 +54,7 @@ def sampled(luma):
 
 def pillow_luma(path):
     with Image.open(path) as image:
-        if image.format == "JPEG" and image.mode in ("L", "RGB"):
+        if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
             image.draft("L", image.size)
         if image.mode == "I;16":
             return luma_of(numpy.asarray(image))
