@@ -9,6 +9,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/png"
 	"io/fs"
 	"net/http"
 	"path/filepath"
@@ -133,6 +137,12 @@ func limits(t *testing.T) []limit {
 		{"max_image_pixels", 2000, "image_too_many_pixels", func(n int) trick {
 			return pictureRequest(pngOf(t, map[int]int{2000: 80, 2001: 87}[n], map[int]int{2000: 25, 2001: 23}[n]))
 		}, nil},
+		{"max_image_frames", 2, "image_too_many_frames", func(n int) trick { return pictureRequest(gifOf(t, n)) }, nil},
+		{"max_image_expansion", 60, "image_expands", func(n int) trick {
+			const width, height = 44, 45
+			file, least := flatPNG(t, width, height), 8*width*height/60 // bytes of a file that may decode to so many
+			return pictureRequest(withChunk(file, least-(n-60)-len(file)))
+		}, nil},
 		{"max_image_side", 90, "image_too_many_pixels", func(n int) trick { return pictureRequest(pngOf(t, n, 1)) }, nil},
 		{"max_image_segments", 8, "image_too_many_segments", func(n int) trick {
 			file := pngOf(t, 4, 4) // head, pixels and end
@@ -178,6 +188,32 @@ func matrix(datatype string, columns int, more ...string) string {
 	return pbBytes(5, pbBytes(1, datatype)+pbBytes(2, datatype)+pbBytes(3, "\x01"+string([]byte{byte(columns)}))+strings.Join(more, ""))
 }
 
+// gifOf is an animation of n frames.
+func gifOf(t *testing.T, n int) string {
+	t.Helper()
+	var a gif.GIF
+	for i := range n {
+		frame := image.NewPaletted(image.Rect(0, 0, 4, 4), color.Palette{color.Black, color.White})
+		frame.Pix[i] = 1
+		a.Image, a.Delay = append(a.Image, frame), append(a.Delay, 10)
+	}
+	var b bytes.Buffer
+	if err := gif.EncodeAll(&b, &a); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// flatPNG is a picture of one colour, with 8 bytes a pixel.
+func flatPNG(t *testing.T, width, height int) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewNRGBA64(image.Rect(0, 0, width, height))); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 // withChunk adds a chunk of n bytes to a PNG file.
 func withChunk(file string, n int) string {
 	const framing = 12 // length, type and checksum
@@ -211,7 +247,7 @@ func TestLimits(t *testing.T) {
 	inputs := strings.Join(append(integerTypes, "BYTES"), ": {kind: opaque}, ") + ": {kind: opaque}"
 	s := private(t, stackOptions{upstream: triton.HTTP, grpc: triton.GRPC, config: fmt.Sprintf(`limits: {%s}
 models:
-  - {name: echo, parameters: [a, b, c], inputs: {TEXT: {kind: text}, IMAGE: {kind: image}}}
+  - {name: echo, parameters: [a, b, c], inputs: {TEXT: {kind: text}, IMAGE: {kind: image, formats: [jpeg, png, gif], animation: keep}}}
   - {name: identity, inputs: {%s}}
 `, strings.Join(yaml, ", "), inputs)}).ready(t)
 	for _, l := range all {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,7 @@ type stackOptions struct {
 	grpc     string                   // its gRPC address; "" for none
 	dialect  string                   // see local.WeirOptions
 	openAI   *local.OpenAI            // nil for none
+	upload   string                   // see local.WeirOptions
 	config   string                   // see local.WeirOptions
 	edit     func(yaml string) string // of Envoy's bootstrap; nil for the shipped one
 	env      []string                 // of Weir
@@ -37,7 +39,7 @@ type stack struct {
 	weir  *local.Weir
 	envoy *local.Envoy
 	tap   *tap
-	taps  []*tap // all of them: HTTP, and gRPC and OpenAI if there are such
+	taps  []*tap // all of them: HTTP, and gRPC, OpenAI and uploads if there are such
 	addr  string // of Envoy's listener
 }
 
@@ -64,8 +66,19 @@ func startStack(ctx context.Context, o stackOptions) (*stack, error) {
 		}
 		s.taps = append(s.taps, api)
 	}
+	if o.upload != "" {
+		at, err := url.Parse(o.upload)
+		if err != nil {
+			return nil, err
+		}
+		files, err := newTap(at.Host)
+		if err != nil {
+			return nil, err
+		}
+		s.taps = append(s.taps, files)
+	}
 	s.weir, err = local.StartWeir(ctx, deps, local.WeirOptions{Dir: o.dir, Upstream: o.upstream, GRPC: o.grpc,
-		Dialect: o.dialect, OpenAI: openAI, Config: o.config, Binary: weirBinary, Env: o.env})
+		Dialect: o.dialect, OpenAI: openAI, Upload: o.upload, Config: o.config, Binary: weirBinary, Env: o.env})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type WeirOptions struct {
 	GRPC     string // its gRPC address; "" keeps gRPC closed
 	Dialect  string // upstream.dialect; "": triton
 	OpenAI   string // URL of a server's OpenAI endpoints, upstream.openai; "": none
+	Upload   string // URL of an endpoint for files, upstream.upload; "": none
 	// Config is the configuration without listen, public, control and upstream,
 	// which are put before it.
 	Config string
@@ -35,6 +36,7 @@ type Weir struct {
 	grpc    string
 	dialect string
 	openAI  string
+	upload  string
 	binary  string
 	env     []string
 }
@@ -42,7 +44,7 @@ type Weir struct {
 // StartWeir writes the configuration, starts Weir and returns when it is alive;
 // that its models are ready is WaitModels.
 func StartWeir(ctx context.Context, deps Deps, o WeirOptions) (*Weir, error) {
-	w := &Weir{Dir: o.Dir, Config: filepath.Join(o.Dir, "weir.yaml"), grpc: o.GRPC, dialect: cmp.Or(o.Dialect, "triton"), openAI: o.OpenAI,
+	w := &Weir{Dir: o.Dir, Config: filepath.Join(o.Dir, "weir.yaml"), grpc: o.GRPC, dialect: cmp.Or(o.Dialect, "triton"), openAI: o.OpenAI, upload: o.Upload,
 		binary: o.Binary, env: append(os.Environ(), o.Env...)}
 	if w.binary == "" {
 		w.binary = filepath.Join(deps.Root, "bin", "weir")
@@ -65,8 +67,8 @@ func StartWeir(ctx context.Context, deps Deps, o WeirOptions) (*Weir, error) {
 
 // WriteConfig puts a configuration in the place of the old one, in one step.
 func (w *Weir) WriteConfig(upstream, rest string) error {
-	text := fmt.Sprintf("listen: unix://%s\npublic: %q\ncontrol: %q\nupstream: {dialect: %s, http: \"http://%s\", grpc: %q, openai: %q}\n%s",
-		filepath.Join(w.Dir, "extproc.sock"), w.Public, w.Control, w.dialect, upstream, w.grpc, w.openAI, rest)
+	text := fmt.Sprintf("listen: unix://%s\npublic: %q\ncontrol: %q\nupstream: {dialect: %s, http: \"http://%s\", grpc: %q, openai: %q, upload: %q}\n%s",
+		filepath.Join(w.Dir, "extproc.sock"), w.Public, w.Control, w.dialect, upstream, w.grpc, w.openAI, w.upload, rest)
 	next := w.Config + ".next"
 	if err := os.WriteFile(next, []byte(text), 0o644); err != nil {
 		return err

@@ -1,0 +1,513 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"io"
+	"math"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"weir/deploy/local"
+	"weir/sanitize"
+	pixels "weir/sanitize/tensor"
+)
+
+// canary is a text that stands wherever a picture, or what it travels in, has room for
+// one that is no picture.
+const canary = "canary"
+
+// canaryPNG is a picture with a text chunk and bytes behind its end.
+func canaryPNG(t *testing.T, width, height int) string {
+	t.Helper()
+	file := pngOf(t, width, height)
+	return file[:afterHeader] + chunk("tEXt", canary+"\x00"+canary) + file[afterHeader:] + canary
+}
+
+// canaryJPEG is a picture with an Exif block, a comment and bytes behind its end.
+func canaryJPEG(t *testing.T) string {
+	t.Helper()
+	file := jpegOf(t)
+	return file[:2] + segment(0xe1, "Exif\x00\x00"+canary) + segment(0xfe, canary) + file[2:] + canary
+}
+
+// samePicture checks that a file holds no canary and decodes as another does.
+func samePicture(t *testing.T, file, want string) {
+	t.Helper()
+	if strings.Contains(file, canary) {
+		t.Errorf("a canary is left: %q", file)
+	}
+	got, format, err := image.Decode(strings.NewReader(file))
+	if err != nil {
+		t.Errorf("what reaches the model is no picture: %v", err)
+		return
+	}
+	picture, wantFormat, err := image.Decode(strings.NewReader(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if format != wantFormat || got.Bounds() != picture.Bounds() {
+		t.Errorf("the model gets %s of %v, want %s of %v", format, got.Bounds(), wantFormat, picture.Bounds())
+		return
+	}
+	for y := range picture.Bounds().Dy() {
+		for x := range picture.Bounds().Dx() {
+			if got.At(x, y) != picture.At(x, y) {
+				t.Fatalf("pixel %d, %d is %v, was %v", x, y, got.At(x, y), picture.At(x, y))
+			}
+		}
+	}
+}
+
+// carriersStack is a Weir in front of the model carriers of a Triton, and of a
+// classifier that takes files.
+func carriersStack(t *testing.T) (*stack, *local.Triton, *classifier) {
+	t.Helper()
+	dir := tempDir(t)
+	server, err := local.StartTriton(t.Context(), deps, local.TritonOptions{LogDir: dir, Models: []string{"carriers"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(dir, "sanitize.key"), []byte(carriersKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := newClassifier(t)
+	s := private(t, stackOptions{upstream: server.HTTP, upload: files.URL + "/predictions/{model}", config: fmt.Sprintf(`
+limits: {max_body_bytes: 4MiB, max_response_bytes: 4MiB}
+keys: {sanitize_file: %s, epoch: 1d}
+models:
+  - name: carriers
+    inputs:
+      FILES: {kind: image}
+      BASE64: {kind: image, encoding: base64}
+      URI: {kind: image, encoding: data-uri}
+      NOTE: {kind: text}
+      ROWS: {kind: image}
+      ROW: {kind: image}
+      PIXELS: {kind: pixels, layout: NCHW, mean: [0.5, 0.25, 0], std: [0.25, 0.5, 1], profile: standard}
+  - name: cats
+    protocol: upload
+    inputs: {data: {kind: image}, note: {kind: text}}
+  - name: pairs
+    protocol: upload
+    inputs: {left: {kind: image}, right: {kind: image, profile: light}}
+`, filepath.Join(dir, "sanitize.key"))})
+	return s.ready(t), server, files
+}
+
+const (
+	carriersKey   = "the key of tests of carriers, which nobody else has"
+	carriersInfer = "/v2/models/carriers/infer"
+)
+
+// carry sends tensors in binary form and returns what the model got, which it says in
+// its answer. Nothing that goes to the model server holds a canary.
+func (s *stack) carry(t *testing.T, server *local.Triton, inputs ...tensor) map[string]tensor {
+	t.Helper()
+	before := s.tap.len()
+	body, n := message{Parameters: map[string]any{"binary_data_output": true}, Inputs: inputs}.encode()
+	r := s.post(t, carriersInfer, string(body), fmt.Sprint(headerLength, n))
+	m, err := decode(r)
+	if r.status != http.StatusOK || err != nil || len(m.Outputs) != len(inputs) {
+		t.Fatalf("%v, %v", r, err)
+	}
+	if sent := s.tap.seen(before); bytes.Contains(sent, []byte(canary)) {
+		t.Errorf("a canary reaches the model server: %q", sent)
+	}
+	received, err := server.Received()
+	if err != nil || len(received) == 0 {
+		t.Fatalf("no record: %v", err)
+	}
+	outputs := map[string]tensor{}
+	for _, out := range m.Outputs {
+		name := strings.TrimPrefix(out.Name, "ECHO_")
+		i := slices.IndexFunc(received[len(received)-1].Inputs, func(in local.ReceivedInput) bool { return in.Name == name })
+		if i < 0 || !slices.Equal(received[len(received)-1].Inputs[i].Shape, out.Shape) {
+			t.Errorf("%s: the answer is not what the model received: %v", name, out.Shape)
+		}
+		outputs[name] = out
+	}
+	return outputs
+}
+
+// elementsOf takes a BYTES tensor apart.
+func elementsOf(blob []byte) (all []string) {
+	for len(blob) >= 4 {
+		n := binary.LittleEndian.Uint32(blob)
+		all, blob = append(all, string(blob[4:4+n])), blob[4+n:]
+	}
+	return all
+}
+
+// padded are files as rows of a UINT8 tensor.
+func padded(size int, files ...string) []byte {
+	var blob []byte
+	for _, f := range files {
+		blob = append(append(blob, f...), make([]byte, size-len(f))...)
+	}
+	return blob
+}
+
+func TestCarriers(t *testing.T) {
+	s, server, files := carriersStack(t)
+	png, jpeg := canaryPNG(t, 40, 30), canaryJPEG(t)
+
+	t.Run("elements", func(t *testing.T) {
+		got := elementsOf(s.carry(t, server, tensor{Name: "FILES", DataType: "BYTES", Shape: []int64{3}, blob: elements(png, jpeg, png)})["FILES"].blob)
+		for i, want := range []string{png, jpeg, png} {
+			samePicture(t, got[i], want)
+		}
+	})
+	t.Run("base64 and data: URIs", func(t *testing.T) {
+		encode := base64.StdEncoding.EncodeToString
+		got := s.carry(t, server,
+			tensor{Name: "BASE64", DataType: "BYTES", Shape: []int64{1}, blob: elements(encode([]byte(jpeg)))},
+			tensor{Name: "URI", DataType: "BYTES", Shape: []int64{2}, blob: elements("data:image/gif;base64,"+encode([]byte(png)), "data:image/jpeg;base64,"+encode([]byte(jpeg)))})
+		for i, uri := range append(elementsOf(got["URI"].blob), "data:image/jpeg;base64,"+elementsOf(got["BASE64"].blob)[0]) {
+			text, ok := strings.CutPrefix(uri, []string{"data:image/png;base64,", "data:image/jpeg;base64,", "data:image/jpeg;base64,"}[i])
+			file, err := base64.StdEncoding.DecodeString(text)
+			if !ok || err != nil {
+				t.Fatalf("%.60q, %v", uri, err)
+			}
+			samePicture(t, string(file), []string{png, jpeg, jpeg}[i])
+		}
+	})
+	t.Run("rows", func(t *testing.T) {
+		const size = 8192
+		got := s.carry(t, server,
+			tensor{Name: "ROWS", DataType: "UINT8", Shape: []int64{2, size}, blob: padded(size, png, jpeg)},
+			tensor{Name: "ROW", DataType: "UINT8", Shape: []int64{size}, blob: padded(size, jpeg)})
+		rows := got["ROWS"]
+		width := int(rows.Shape[1])
+		if longest := max(len(png), len(jpeg)); width >= longest || len(rows.blob) != 2*width {
+			t.Fatalf("rows of %v with %d bytes, the longest file has %d", rows.Shape, len(rows.blob), longest)
+		}
+		first, second := string(rows.blob[:width]), string(rows.blob[width:])
+		samePicture(t, first, png)
+		samePicture(t, second, jpeg)
+		if strings.HasSuffix(first, "\x00") && strings.HasSuffix(second, "\x00") {
+			t.Error("all rows are longer than their files")
+		}
+		if row := got["ROW"]; row.Shape[0] != size {
+			t.Errorf("the row has %d bytes, the model takes %d", row.Shape[0], size)
+		} else {
+			samePicture(t, string(row.blob), jpeg)
+		}
+	})
+	t.Run("rows in JSON", func(t *testing.T) {
+		numbers := strings.Trim(strings.Join(strings.Fields(fmt.Sprint([]byte(png))), ","), "[]")
+		r := s.post(t, carriersInfer, fmt.Sprintf(`{"inputs":[{"name":"ROWS","datatype":"UINT8","shape":[1,%d],"data":[%s]}],"outputs":[{"name":"ECHO_ROWS","parameters":{"binary_data":true}}]}`, len(png), numbers))
+		m, err := decode(r)
+		if err != nil || len(m.Outputs) != 1 {
+			t.Fatalf("%v, %v", r, err)
+		}
+		samePicture(t, string(m.Outputs[0].blob), png)
+	})
+	t.Run("pixels", func(t *testing.T) { carryPixels(t, s, server) })
+	t.Run("a file as a body", func(t *testing.T) { postFile(t, s, files, jpeg) })
+	t.Run("a form", func(t *testing.T) { postForm(t, s, files, png, jpeg) })
+	t.Run("refusals", func(t *testing.T) { refuseCarriers(t, s, png, jpeg) })
+	t.Run("answers", func(t *testing.T) { answerUploads(t, s, files, jpeg) })
+}
+
+// pictures is a batch of normalised pictures in channels, with values between those of
+// 8 bits.
+func pictures(batch, height, width int) (blob []byte) {
+	mean, std := []float64{0.5, 0.25, 0}, []float64{0.25, 0.5, 1}
+	for n := range batch {
+		for c := range 3 {
+			for y := range height {
+				for x := range width {
+					r, g, b, _ := color.RGBA{uint8(13*x + n), uint8(29 * y), uint8(7 * (x + y)), 255}.RGBA()
+					value := (float64([]uint32{r, g, b}[c]>>8) + 0.3*float64(x%2)) / 256
+					blob = binary.LittleEndian.AppendUint32(blob, math.Float32bits(float32((value-mean[c])/std[c])))
+				}
+			}
+		}
+	}
+	return blob
+}
+
+// carryPixels checks that the model gets exactly what package sanitize makes of decoded
+// pictures under the key of the configuration.
+func carryPixels(t *testing.T, s *stack, server *local.Triton) {
+	key, err := sanitize.NewKey([]byte(carriersKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := pixels.Tensor{Name: "PIXELS", DataType: pixels.FP32, Shape: []int64{2, 3, 100, 120}, Data: pictures(2, 100, 120)}
+	today := func() []byte {
+		o := sanitize.PixelOptions{Layout: "NCHW", Mean: []float64{0.5, 0.25, 0}, Std: []float64{0.25, 0.5, 1}, Profile: sanitize.ProfileStandard,
+			Key: key.WithEpoch(uint64(time.Now().Unix() / 86400)), Model: "carriers", Input: "PIXELS"}
+		out, _, err := sanitize.Pixels(t.Context(), in, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Data
+	}
+	before := today()
+	got := s.carry(t, server, tensor{Name: "PIXELS", DataType: "FP32", Shape: in.Shape, blob: in.Data})["PIXELS"]
+	if !bytes.Equal(got.blob, before) && !bytes.Equal(got.blob, today()) { // a day may have ended in between
+		t.Error("the model gets other pixels than package sanitize makes")
+	}
+	if bytes.Equal(got.blob, in.Data) || !slices.Equal(got.Shape, in.Shape) {
+		t.Errorf("the pixels are as they were, or of another shape: %v", got.Shape)
+	}
+}
+
+// classifier is a server that takes files, as TorchServe does, which has no package for
+// this machine. It keeps every request and answers as it is told.
+type classifier struct {
+	*httptest.Server
+	mu       sync.Mutex
+	received []upload
+	answer   string
+}
+
+// upload is a request as the classifier got it.
+type upload struct {
+	*http.Request
+	body []byte
+}
+
+func newClassifier(t *testing.T) *classifier {
+	c := &classifier{answer: `{"cat": 0.9, "dog": 0.1}`}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.received = append(c.received, upload{r, body})
+		w.Header().Set("Content-Type", "application/json")
+		if _, isMistake := strings.CutPrefix(c.answer, "error "); isMistake {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = io.WriteString(w, c.answer)
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *classifier) say(answer string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answer = answer
+}
+
+// last is the last request, which holds no canary anywhere.
+func (c *classifier) last(t *testing.T) upload {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.received) == 0 {
+		t.Fatal("the classifier got nothing")
+	}
+	r := c.received[len(c.received)-1]
+	if text := fmt.Sprint(r.URL, r.Header, string(r.body)); strings.Contains(text, canary) {
+		t.Errorf("a canary reaches the classifier: %q", text)
+	}
+	return r
+}
+
+func wantAnswer(t *testing.T, r reply, want string) {
+	t.Helper()
+	if r.status != http.StatusOK || string(r.body) != want || r.header.Get("content-type") != "application/json" {
+		t.Errorf("want %s; have %v", want, r)
+	}
+}
+
+func postFile(t *testing.T, s *stack, files *classifier, jpeg string) {
+	for _, h2c := range []bool{false, true} {
+		for _, method := range []string{http.MethodPost, http.MethodPut} {
+			r, err := s.send(newClient(h2c), method, "/predictions/cats?"+canary, strings.NewReader(jpeg), "Content-Type: image/"+canary, "X-Name: "+canary)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantAnswer(t, r, `{"cat":0.9,"dog":0.1}`)
+			got := files.last(t)
+			if got.Method != method || got.URL.String() != "/predictions/cats" || got.Header.Get("Content-Type") != "image/jpeg" || got.ContentLength != int64(len(got.body)) {
+				t.Errorf("the classifier got %s %s, %v", got.Method, got.URL, got.Header)
+			}
+			samePicture(t, string(got.body), jpeg)
+		}
+	}
+}
+
+// formOf is a form with files and fields that a client wrote.
+func formOf(t *testing.T, write func(*multipart.Writer) error) (body, contentType string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	if err := write(w); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String(), "Content-Type: " + w.FormDataContentType()
+}
+
+func addFile(w *multipart.Writer, field, file string) error {
+	part, err := w.CreateFormFile(field, canary+".png")
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(part, file)
+	return err
+}
+
+func postForm(t *testing.T, s *stack, files *classifier, png, jpeg string) {
+	body, contentType := formOf(t, func(w *multipart.Writer) error {
+		if err := w.WriteField("note", "what\u200b is this?"); err != nil {
+			return err
+		}
+		return addFile(w, "data", png)
+	})
+	wantAnswer(t, s.post(t, "/predictions/cats", body, contentType), `{"cat":0.9,"dog":0.1}`)
+	file, note := formIn(t, files.last(t), "data")
+	samePicture(t, file, png)
+	if note != "what is this?" {
+		t.Errorf("the note is %q", note)
+	}
+
+	body, contentType = formOf(t, func(w *multipart.Writer) error {
+		if err := addFile(w, "right", jpeg); err != nil {
+			return err
+		}
+		return addFile(w, "left", png)
+	})
+	wantAnswer(t, s.post(t, "/predictions/pairs", body, contentType), `{"cat":0.9,"dog":0.1}`)
+	left, _ := formIn(t, files.last(t), "left")
+	samePicture(t, left, png)
+	right, _ := formIn(t, files.last(t), "right")
+	if m, format, err := image.Decode(strings.NewReader(right)); err != nil || format != "jpeg" || m.Bounds().Dx() != 48 {
+		t.Errorf("a file encoded anew: %s, %v", format, err)
+	}
+}
+
+// formIn reads a file, and the note if there is one, of the form in a request, as Go's
+// server does.
+func formIn(t *testing.T, r upload, field string) (file, note string) {
+	t.Helper()
+	request := r.Clone(t.Context())
+	request.Body = io.NopCloser(bytes.NewReader(r.body))
+	if err := request.ParseMultipartForm(1 << 20); err != nil {
+		t.Fatalf("%v in %q", err, r.body)
+	}
+	part, head, err := request.FormFile(field)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(part)
+	if err != nil || head.Filename != "file" || !strings.HasPrefix(head.Header.Get("Content-Type"), "image/") || len(head.Header) != 2 {
+		t.Errorf("%+v, %v", head, err)
+	}
+	return string(content), request.FormValue("note")
+}
+
+// refuseCarriers sends what is not what it is said to be; nothing of it goes on.
+func refuseCarriers(t *testing.T, s *stack, png, jpeg string) {
+	uri := "data:image/png;base64," + base64.StdEncoding.EncodeToString([]byte(png))
+	note := func(text string) string {
+		body, _ := message{Inputs: []tensor{{Name: "NOTE", DataType: "BYTES", Shape: []int64{1}, Data: []any{text}}}}.encode()
+		return string(body)
+	}
+	rows, rowsHead := message{Inputs: []tensor{{Name: "ROWS", DataType: "UINT8", Shape: []int64{2, 4096}, blob: padded(4096, jpeg, canary)}}}.encode()
+	files, filesHead := message{Inputs: []tensor{{Name: "NOTE", DataType: "BYTES", Shape: []int64{2}, blob: elements("a text", jpeg)}}}.encode()
+	form, formType := formOf(t, func(w *multipart.Writer) error {
+		if err := w.WriteField("note", uri); err != nil {
+			return err
+		}
+		return addFile(w, "data", png)
+	})
+	more, moreType := formOf(t, func(w *multipart.Writer) error {
+		if err := addFile(w, "data", png); err != nil {
+			return err
+		}
+		return addFile(w, canary, png)
+	})
+	for name, test := range map[string]struct {
+		path, body string
+		headers    []string
+		reason     string
+	}{
+		"a text that is a data: URI":   {carriersInfer, note(uri), nil, "text_holds_image"},
+		"a text that is base64":        {carriersInfer, note(base64.StdEncoding.EncodeToString([]byte(jpeg))), nil, "text_holds_image"},
+		"a text that is a file":        {carriersInfer, string(files), []string{fmt.Sprint(headerLength, filesHead)}, "text_holds_image"},
+		"a row that is a text":         {carriersInfer, string(rows), []string{fmt.Sprint(headerLength, rowsHead)}, "image_format_unknown"},
+		"a body that is a text":        {"/predictions/cats", "just a text", nil, "image_format_unknown"},
+		"a body that is a URI":         {"/predictions/cats", uri, nil, "image_format_unknown"},
+		"a body for two files":         {"/predictions/pairs", png, nil, "signature_mismatch"},
+		"a body that is coded":         {"/predictions/cats", gzipped(png), []string{"Content-Encoding: gzip"}, "encoding_unsupported"},
+		"a note that is an image":      {"/predictions/cats", form, []string{formType}, "text_holds_image"},
+		"a part that nobody declared":  {"/predictions/cats", more, []string{moreType}, "signature_mismatch"},
+		"a preamble":                   {"/predictions/cats", canary + "\r\n" + form, []string{formType}, "message_malformed"},
+		"another kind of form":         {"/predictions/cats", form, []string{strings.Replace(formType, "form-data", "related", 1)}, "header_invalid"},
+		"a model that is none of ours": {"/predictions/dogs", png, nil, "model_unknown"},
+		"a model of another protocol":  {"/predictions/carriers", png, nil, "model_unknown"},
+		"a V2 request of an upload":    {"/v2/models/cats/infer", `{"inputs":[{"name":"data","datatype":"BYTES","shape":[1],"data":["a"]}]}`, nil, "model_unknown"},
+		"an endpoint beside":           {"/explanations/cats", png, nil, "route_denied"},
+	} {
+		before := s.sent()
+		r := s.post(t, test.path, test.body, test.headers...)
+		if r.header.Get("x-weir-reason") != test.reason {
+			t.Errorf("%s: want %s; have %v", name, test.reason, r)
+		}
+		if after := s.sent(); !slices.Equal(before, after) {
+			t.Errorf("%s: bytes went on: %v, then %v", name, before, after)
+		}
+	}
+	if r := s.get(t, "/predictions/cats"); r.header.Get("x-weir-reason") != "method_not_allowed" {
+		t.Errorf("GET: %v", r)
+	}
+}
+
+// sent is how many bytes went through each tap.
+func (s *stack) sent() (all []int) {
+	for _, tap := range s.taps {
+		all = append(all, tap.len())
+	}
+	return all
+}
+
+// answerUploads checks what becomes of answers that are not as simple as the first.
+func answerUploads(t *testing.T, s *stack, files *classifier, jpeg string) {
+	defer files.say(`{}`)
+	for answer, want := range map[string]string{
+		` [ {"class" : "t\u0061bby", "p": 0.40 } ] `: `[{"class":"tabby","p":0.40}]`,
+		`"tabby"`: `"tabby"`,
+	} {
+		files.say(answer)
+		wantAnswer(t, s.post(t, "/predictions/cats", jpeg), want)
+	}
+	for _, answer := range []string{`{"cat": NaN}`, `tabby`, `{"a":1,"a":2}`, `{"a":1`, strings.Repeat("[", 100)} {
+		files.say(answer)
+		wantRefused(t, s.post(t, "/predictions/cats", jpeg), http.StatusBadGateway, "response_malformed")
+	}
+	files.say(`error `)
+	r := s.post(t, "/predictions/cats", jpeg)
+	var body map[string]string
+	if err := json.Unmarshal(r.body, &body); err != nil || r.status != http.StatusServiceUnavailable || !strings.HasPrefix(body["error"], "no reason") {
+		t.Errorf("an error of the server: %v, %v", r, err)
+	}
+}
