@@ -18,10 +18,10 @@ func (r *runner) indices(f func(s *sample) bool) []int {
 }
 
 // files are variant k of these samples, marked with a trigger, or clean if it is nil.
-func (r *runner) files(t *Trigger, k int, of []int) source {
+func (r *runner) files(ctx context.Context, t *Trigger, k int, of []int) source {
 	return source{len(of), func(i int) ([]byte, error) {
 		s := &r.samples[of[i]]
-		file, err := r.file(t, k, s)
+		file, err := r.file(ctx, t, k, s)
 		if err != nil {
 			return nil, fmt.Errorf("redteam: sample %d: %w", s.n, err)
 		}
@@ -29,15 +29,20 @@ func (r *runner) files(t *Trigger, k int, of []int) source {
 	}}
 }
 
-func (r *runner) file(t *Trigger, k int, s *sample) ([]byte, error) {
-	untouched := k == 0 && (t == nil || !t.Pixels())
-	if untouched && r.plain() {
-		if t == nil {
+func (r *runner) file(ctx context.Context, t *Trigger, k int, s *sample) ([]byte, error) {
+	if k == 0 && r.plain() {
+		switch {
+		case t == nil:
 			return s.file, nil
+		case !t.Pixels() && (s.format == "jpeg" || s.format == "png"):
+			return t.Mark(s.file, s.format)
 		}
-		return t.Mark(s.file, s.format)
 	}
-	img := variant(s.img, k)
+	img, err := s.picture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	img = variant(img, k)
 	if t != nil && t.Pixels() {
 		img = t.Apply(img, s.n+uint64(k)<<32)
 	}
@@ -58,7 +63,7 @@ func (r *runner) plain() bool {
 func (r *runner) attack(ctx context.Context, t *Trigger) error {
 	all := r.indices(func(s *sample) bool { return r.o.Source < 0 || s.class == r.o.Source })
 	r.skip(len(r.legs) * (len(r.samples) - len(all)))
-	answers, err := r.ask(ctx, r.files(t, 0, all), r.allLegs())
+	answers, err := r.ask(ctx, r.files(ctx, t, 0, all), r.allLegs())
 	if err != nil {
 		return fmt.Errorf("trigger %s: %w", t.Name, err)
 	}
@@ -201,7 +206,7 @@ func (r *runner) tries(ctx context.Context, a *Attack, t *Trigger, all []int, co
 	r.expect(need)
 	for _, leg := range legs {
 		for k := 1; k < r.o.Tries; k++ {
-			got, err := r.ask(ctx, r.files(t, k, pending[leg]), []int{leg})
+			got, err := r.ask(ctx, r.files(ctx, t, k, pending[leg]), []int{leg})
 			if err != nil {
 				return fmt.Errorf("trigger %s: %w", t.Name, err)
 			}
@@ -256,7 +261,7 @@ func (r *runner) controlTries(ctx context.Context, further int) (bool, error) {
 		got := r.cleanAnswers
 		if k > 0 {
 			var err error
-			if got, err = r.ask(ctx, r.files(nil, k, all), r.allLegs()); err != nil {
+			if got, err = r.ask(ctx, r.files(ctx, nil, k, all), r.allLegs()); err != nil {
 				return false, err
 			}
 		}
@@ -296,8 +301,12 @@ func (r *runner) figures(ctx context.Context, a *Attack, t *Trigger, all []int, 
 		first = 0
 	}
 	s := &r.samples[all[first]]
-	a.Figures = append(a.Figures, figure("clean", s.img))
-	file, err := r.file(t, 0, s)
+	img, err := s.picture(ctx)
+	if err != nil {
+		return err
+	}
+	a.Figures = append(a.Figures, figure("clean", img))
+	file, err := r.file(ctx, t, 0, s)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"image"
 	"slices"
+
+	"weir/sanitize"
 )
 
 // Predict asks a model. It returns one row for each file, in their order: the scores
@@ -102,7 +104,7 @@ func Measure(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	r := newRunner(o)
-	if err := r.load(); err != nil {
+	if err := r.load(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.clean(ctx); err != nil {
@@ -122,9 +124,9 @@ type sample struct {
 	n      uint64 // its index in the options
 	file   []byte
 	format string
-	img    *image.NRGBA
-	class  int // what it shows
-	raw    int // what the model takes it for
+	img    *image.NRGBA // nil: decoded again whenever it is needed
+	class  int          // what it shows
+	raw    int          // what the model takes it for
 }
 
 // runner is one run of Measure.
@@ -160,8 +162,12 @@ func newRunner(o Options) *runner {
 	return r
 }
 
+// maxKept bounds the pixels that are kept decoded, 4 bytes each.
+const maxKept = 64 << 20
+
 // load decodes the samples that the budget allows.
-func (r *runner) load() error {
+func (r *runner) load(ctx context.Context) error {
+	free := maxKept
 	chosen := len(r.o.Samples)
 	perSample := len(r.legs) * (1 + len(r.o.Triggers))
 	if r.o.Budget > 0 {
@@ -176,20 +182,44 @@ func (r *runner) load() error {
 	r.expect(chosen * perSample)
 	for i := range chosen {
 		n := i * len(r.o.Samples) / chosen
-		img, format, err := decode(r.o.Samples[n].File)
+		s := sample{n: uint64(n), file: r.o.Samples[n].File, class: r.o.Samples[n].Class}
+		img, format, err := decode(s.file)
 		if err != nil {
 			return fmt.Errorf("redteam: sample %d: %w", n, err)
 		}
-		r.samples = append(r.samples, sample{n: uint64(n), file: r.o.Samples[n].File, format: format,
-			img: flatten(img), class: r.o.Samples[n].Class})
+		s.format = format
+		if pixels := img.Bounds().Dx() * img.Bounds().Dy(); pixels <= free {
+			if s.img, err = s.picture(ctx); err != nil {
+				return fmt.Errorf("redteam: sample %d: %w", n, err)
+			}
+			free -= pixels
+		}
+		r.samples = append(r.samples, s)
 	}
-	return nil
+	return ctx.Err()
+}
+
+// picture is the sample decoded, upright. What Weir refuses is decoded as it is.
+func (s *sample) picture(ctx context.Context) (*image.NRGBA, error) {
+	if s.img != nil {
+		return s.img, nil
+	}
+	file := s.file
+	o := sanitize.ImageOptions{Orientation: sanitize.OrientationApply, Formats: sanitize.ImageFormats(), Animation: sanitize.AnimationFirst}
+	if upright, _, err := sanitize.Image(ctx, file, o); err == nil {
+		file = upright
+	}
+	img, _, err := decode(file)
+	if err != nil {
+		return nil, err
+	}
+	return flatten(img), nil
 }
 
 // clean asks about the samples without a trigger, and finds out what they show.
 func (r *runner) clean(ctx context.Context) error {
 	all := r.indices(func(*sample) bool { return true })
-	answers, err := r.ask(ctx, r.files(nil, 0, all), r.allLegs())
+	answers, err := r.ask(ctx, r.files(ctx, nil, 0, all), r.allLegs())
 	if err != nil {
 		return err
 	}
