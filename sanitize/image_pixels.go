@@ -11,6 +11,7 @@ import (
 	"weir/sanitize/internal/jpeg"
 	"weir/sanitize/internal/picture"
 	"weir/sanitize/internal/pixel"
+	"weir/sanitize/internal/tiff"
 	"weir/sanitize/internal/webp"
 )
 
@@ -47,6 +48,7 @@ var codecs = map[string]codec{
 	FormatPNG:  {strip: stripPNG, decode: decodePNG, encode: encodePNG, light: lightPNG, decodedBytes: pngBytes},
 	FormatWebP: {strip: webp.Strip, decode: decodeWebP, encode: encodeWebP, decodedBytes: webpBytes},
 	FormatGIF:  {strip: gif.Strip, decode: decodeGIF, encode: encodeGIF, decodedBytes: gifBytes},
+	FormatTIFF: {strip: tiff.Strip, decode: decodeTIFF, encode: encodeTIFF, decodedBytes: tiffBytes},
 	FormatBMP:  {strip: bmp.Strip, decode: decodeBMP, encode: encodeBMP, decodedBytes: bmpBytes},
 }
 
