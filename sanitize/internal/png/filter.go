@@ -10,31 +10,31 @@ const (
 	filterCount
 )
 
-// undoFilter reconstructs a row in place (§9.2, table 9.1). Pixels are bpp bytes.
+// undoFilter reconstructs a row in place (§9.2, table 9.1). Pixels are bpp bytes, and
+// above is as long as the row.
 func undoFilter(filter byte, row, above []byte, bpp int) {
+	above = above[:len(row)]
 	switch filter {
 	case filterSub:
 		for i := bpp; i < len(row); i++ {
 			row[i] += row[i-bpp]
 		}
 	case filterUp:
-		for i := range row {
-			row[i] += above[i]
+		for i, b := range above {
+			row[i] += b
 		}
 	case filterAverage:
-		for i := range row {
-			left := 0
-			if i >= bpp {
-				left = int(row[i-bpp])
-			}
-			row[i] += byte((left + int(above[i])) / 2)
+		for i := range min(bpp, len(row)) {
+			row[i] += above[i] / 2
+		}
+		for i := bpp; i < len(row); i++ {
+			row[i] += byte((int(row[i-bpp]) + int(above[i])) / 2)
 		}
 	case filterPaeth:
-		for i := range row {
-			if i < bpp {
-				row[i] += above[i] // the predictor of (0, b, 0) is b
-				continue
-			}
+		for i := range min(bpp, len(row)) {
+			row[i] += above[i] // the predictor of (0, b, 0) is b
+		}
+		for i := bpp; i < len(row); i++ {
 			row[i] += paeth(row[i-bpp], above[i], above[i-bpp])
 		}
 	}

@@ -148,29 +148,37 @@ func (s *stripper) seeksHidden() bool { return s.opts.ZeroTransparent && s.heade
 // inspect walks over the rows of all planes: they must be there, and nothing behind
 // them. It blanks what they do not need of the palette.
 func (s *stripper) inspect(ctx context.Context) error {
-	var used [256]bool
+	var seen indices
 	h := s.header
 	unfilter := h.Depth < 8 || h.ColourType == Palette || s.seeksHidden()
 	for _, p := range s.planes {
-		visit := func(row) error { return nil }
-		if unfilter {
-			visit = func(r row) error { return s.inspectRow(p, r, &used) }
-		}
-		length, err := p.eachRow(ctx, unfilter, visit)
+		length, err := p.eachRow(ctx, unfilter, func(r row) error {
+			if unfilter {
+				s.inspectRow(p, r, &seen)
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
 		s.result.Remove("bytes after the zlib stream", p.length-length)
 		p.length = length
 	}
-	if h.ColourType == Palette {
-		s.blankUnused(&used)
-		s.blankHidden()
+	if h.ColourType != Palette {
+		return nil
 	}
+	used, entries := seen.used(h.Depth), len(s.palette)/3
+	for i := entries; i < len(used); i++ {
+		if used[i] {
+			return picture.Errorf(picture.Malformed, "palette index %d of %d", i, entries)
+		}
+	}
+	s.blankUnused(used)
+	s.blankHidden()
 	return nil
 }
 
-func (s *stripper) inspectRow(p *plane, r row, used *[256]bool) error {
+func (s *stripper) inspectRow(p *plane, r row, seen *indices) {
 	h := s.header
 	if r.samples[len(r.samples)-1]&h.padMask(r.width) != 0 {
 		s.result.Remove(padBits, 1)
@@ -182,20 +190,43 @@ func (s *stripper) inspectRow(p *plane, r row, used *[256]bool) error {
 			p.unclean = true
 		}
 	}
-	if h.ColourType != Palette {
-		return nil
+	if h.ColourType == Palette {
+		seen.row(r.samples, r.width, h.Depth)
 	}
-	entries := len(s.palette) / 3
-	for x := range r.width {
-		bit := x * h.Depth
-		index := int(r.samples[bit/8]>>(8-h.Depth-bit%8)) & (1<<h.Depth - 1)
-		if index >= entries {
-			return picture.Errorf(picture.Malformed, "palette index %d of %d", index, entries)
-		}
-		used[index] = true
-	}
-	return nil
 }
+
+// indices are the bytes of rows that were seen, each of one to eight palette indices.
+type indices struct {
+	bytes [256]bool
+	tail  [256]bool // indices in bytes that pad bits follow
+}
+
+// row notes a row of so many pixels.
+func (s *indices) row(samples []byte, width, depth int) {
+	whole := width * depth / 8
+	for _, v := range samples[:whole] {
+		s.bytes[v] = true
+	}
+	for x := whole * 8 / depth; x < width; x++ {
+		s.tail[indexAt(samples[whole], x%(8/depth), depth)] = true
+	}
+}
+
+// used are the palette entries that were named.
+func (s *indices) used(depth int) *[256]bool {
+	out := s.tail
+	for v, seen := range s.bytes {
+		for x := range 8 / depth {
+			if seen {
+				out[indexAt(byte(v), x, depth)] = true
+			}
+		}
+	}
+	return &out
+}
+
+// indexAt is index x in a byte.
+func indexAt(v byte, x, depth int) byte { return v >> (8 - depth*(x+1)) & (1<<depth - 1) }
 
 // hidden counts the bytes of colour under alpha 0 that are not 0, and clears them if
 // blank is set. Alpha is the last channel.
