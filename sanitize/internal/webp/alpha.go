@@ -3,6 +3,11 @@ package webp
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"image"
+	"io"
+
+	xvp8l "golang.org/x/image/vp8l"
 
 	"weir/sanitize/internal/picture"
 )
@@ -33,11 +38,13 @@ func stripAlpha(ctx context.Context, p []byte, width, height int, walk bool, res
 	case !walk:
 		out = p
 	default:
-		end, err := walkVP8L(ctx, p, 1, width, height)
+		w, err := walkVP8L(ctx, p, 1, width, height)
 		if err != nil {
 			return nil, err
 		}
-		out = cutBits(p, end, "ALPH", result)
+		if out, err = w.alpha(result); err != nil {
+			return nil, err
+		}
 	}
 	if h>>4 != 0 {
 		result.Remove("ALPH preprocessing hint", 1)
@@ -45,4 +52,41 @@ func stripAlpha(ctx context.Context, p []byte, width, height int, walk bool, res
 		out[0] &= 0x0F
 	}
 	return out, nil
+}
+
+// alpha returns the payload of ALPH that was walked over. Its samples are the green
+// ones of a picture. A stream that holds more than those is made anew.
+func (w *vp8lWalk) alpha(result *picture.Stripped) ([]byte, error) {
+	out := w.cut("ALPH", result)
+	if !w.hidden && !w.mixed {
+		return out, nil
+	}
+	img, err := xvp8l.Decode(io.MultiReader(bytes.NewReader(vp8lHeader{width: w.width, height: w.height}.bytes()),
+		bytes.NewReader(out[1:])))
+	if err != nil {
+		return nil, fmt.Errorf("webp: %w", err)
+	}
+	pix := img.(*image.NRGBA).Pix
+	if !w.hidden && onlyGreen(pix) {
+		return out, nil
+	}
+	for i := 0; i < len(pix); i += 4 {
+		pix[i], pix[i+2], pix[i+3] = 0, 0, 0xFF
+	}
+	f, err := encode(w.ctx, img.(*image.NRGBA))
+	if err != nil {
+		return nil, err
+	}
+	result.Remove("ALPH samples that are not alpha", max(1, len(out)-len(f.data)))
+	return append(out[:1:1], f.data[vp8lHeaderSize:]...), nil
+}
+
+// onlyGreen tells whether the other samples are the same in all pixels.
+func onlyGreen(pix []uint8) bool {
+	for i := 0; i < len(pix); i += 4 {
+		if pix[i] != pix[0] || pix[i+2] != pix[2] || pix[i+3] != pix[3] {
+			return false
+		}
+	}
+	return true
 }

@@ -3,6 +3,7 @@ package webp
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 
@@ -65,11 +66,14 @@ func encoded(ctx context.Context, payload []byte, img *image.NRGBA) (frame, erro
 	if err != nil {
 		return frame{}, err
 	}
-	data, err := stripVP8L(ctx, payload, h, &picture.Stripped{})
+	w, err := walkVP8L(ctx, payload, vp8lHeaderSize, h.width, h.height)
 	if err != nil {
 		return frame{}, err
 	}
-	f := frame{lossless: true, data: data, width: h.width, height: h.height, hasAlpha: h.alpha}
+	if w.hidden {
+		return frame{}, errors.New("webp: the encoder wrote more than the picture")
+	}
+	f := frame{lossless: true, data: w.cut("VP8L", &picture.Stripped{}), width: h.width, height: h.height, hasAlpha: h.alpha}
 	return f, verify(f, img)
 }
 

@@ -3,6 +3,11 @@ package webp
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"fmt"
+	"image"
+
+	xvp8l "golang.org/x/image/vp8l"
 
 	"weir/sanitize/internal/picture"
 )
@@ -10,14 +15,6 @@ import (
 const (
 	vp8lHeaderSize = 5
 	maxGroups      = 2600 // prefix code groups; what libwebp's encoder and x/image stop at
-)
-
-// Transforms (WebP lossless bitstream specification §4).
-const (
-	transformPredictor = iota
-	transformColour
-	transformSubtractGreen
-	transformIndexing
 )
 
 // vp8lHeader is what a lossless stream begins with (§3).
@@ -37,26 +34,63 @@ func readVP8LHeader(p []byte) (vp8lHeader, error) {
 	return vp8lHeader{width: int(v&0x3FFF) + 1, height: int(v>>14&0x3FFF) + 1, alpha: v>>28&1 != 0}, nil
 }
 
+// bytes returns the header of 5 bytes.
+func (h vp8lHeader) bytes() []byte {
+	v := uint32(h.width-1) | uint32(h.height-1)<<14
+	if h.alpha {
+		v |= 1 << 28
+	}
+	return binary.LittleEndian.AppendUint32([]byte{0x2F}, v)
+}
+
 // vp8lWalk is one walk over a lossless stream. Pixels are followed only in the
-// images that decide how the stream goes on.
+// images that decide how the stream goes on, or that have room for more than the
+// picture.
 type vp8lWalk struct {
 	ctx context.Context
 	r   bitReader
+
+	width, height int      // of the picture
+	indexed       bool     // green holds indices of a palette
+	palette       []uint32 // that palette, if no transform follows it
+
+	// hidden says that the stream holds samples, colours or codes that decide nothing.
+	hidden bool
+	// mixed says that red, blue or alpha vary where a palette or green is all that counts.
+	mixed bool
 }
 
 // stripVP8L returns the payload of a VP8L chunk without what stands behind the last
-// pixel.
+// pixel. A stream that holds more than the picture is made anew.
 func stripVP8L(ctx context.Context, p []byte, h vp8lHeader, result *picture.Stripped) ([]byte, error) {
-	end, err := walkVP8L(ctx, p, vp8lHeaderSize, h.width, h.height)
+	w, err := walkVP8L(ctx, p, vp8lHeaderSize, h.width, h.height)
 	if err != nil {
 		return nil, err
 	}
-	return cutBits(p, end, "VP8L", result), nil
+	if w.hidden {
+		return remakeVP8L(ctx, p, h, result)
+	}
+	return w.cut("VP8L", result), nil
 }
 
-// cutBits returns the first so many bits of p, and zeros up to the next byte. It
-// aliases p if that changes nothing.
-func cutBits(p []byte, bits int64, where string, result *picture.Stripped) []byte {
+// remakeVP8L encodes the picture anew. Whether it says that it has alpha stays.
+func remakeVP8L(ctx context.Context, p []byte, h vp8lHeader, result *picture.Stripped) ([]byte, error) {
+	img, err := xvp8l.Decode(bytes.NewReader(p))
+	if err != nil {
+		return nil, fmt.Errorf("webp: %w", err)
+	}
+	f, err := encode(ctx, img.(*image.NRGBA))
+	if err != nil {
+		return nil, err
+	}
+	result.Remove("VP8L data that decides nothing", max(1, len(p)-len(f.data)))
+	return append(h.bytes(), f.data[vp8lHeaderSize:]...), nil
+}
+
+// cut returns the data up to the last bit that was read, and zeros up to the next
+// byte. It aliases the data if that changes nothing.
+func (w *vp8lWalk) cut(where string, result *picture.Stripped) []byte {
+	p, bits := w.r.data, w.r.position()
 	n := int((bits + 7) / 8)
 	result.Remove(where+" data after the last pixel", len(p)-n)
 	out := p[:n:n]
@@ -68,81 +102,30 @@ func cutBits(p []byte, bits int64, where string, result *picture.Stripped) []byt
 	return out
 }
 
-// walkVP8L walks over the image stream that begins at a byte of p, and returns
-// where it ends in bits from the start of p.
-func walkVP8L(ctx context.Context, p []byte, start, width, height int) (int64, error) {
-	w := &vp8lWalk{ctx: ctx, r: bitReader{data: p, pos: start}}
+// walkVP8L walks over the image stream that begins at a byte of p.
+func walkVP8L(ctx context.Context, p []byte, start, width, height int) (*vp8lWalk, error) {
+	w := &vp8lWalk{ctx: ctx, r: bitReader{data: p, pos: start}, width: width, height: height}
 	inner, err := w.transforms(width, height)
 	if err == nil {
-		_, err = w.image(inner, height, true, false)
+		err = w.outermost(inner, height)
 	}
-	// What is read behind the end may look malformed.
-	if w.r.position() > 8*int64(len(p)) {
-		return 0, picture.Errorf(picture.Truncated, "lossless data ends before the last pixel")
+	if w.short() { // what is read behind the end may look malformed
+		return nil, picture.Errorf(picture.Truncated, "lossless data ends before the last pixel")
 	}
-	return w.r.position(), err
+	return w, err
 }
 
-// transforms reads the transforms and the images that belong to them. It returns
-// the width of the image that they leave (§4).
-func (w *vp8lWalk) transforms(width, height int) (int, error) {
-	var seen [4]bool
-	for w.r.take(1) != 0 {
-		kind := w.r.take(2)
-		if seen[kind] {
-			return 0, picture.Errorf(picture.Malformed, "transform %d twice", kind)
-		}
-		seen[kind] = true
-		var err error
-		switch kind {
-		case transformPredictor:
-			err = w.predictors(width, height)
-		case transformColour:
-			bits := uint(w.r.take(3)) + 2
-			_, err = w.image(tiles(width, bits), tiles(height, bits), false, false)
-		case transformIndexing:
-			colours := int(w.r.take(8)) + 1
-			_, err = w.image(colours, 1, false, false)
-			width = tiles(width, bundling(colours))
-		}
-		if err != nil {
-			return 0, err
-		}
+// outermost walks over the image that the transforms leave.
+func (w *vp8lWalk) outermost(width, height int) error {
+	pixels, err := w.image(width, height, true, w.palette != nil)
+	if err == nil && w.palette != nil {
+		w.inspectIndices(pixels, width)
 	}
-	return width, nil
+	return err
 }
 
-// bundling is the log2 of the pixels that share one index (§4.4).
-func bundling(colours int) uint {
-	switch {
-	case colours <= 2:
-		return 3
-	case colours <= 4:
-		return 2
-	case colours <= 16:
-		return 1
-	}
-	return 0
-}
-
-// tiles is how many tiles of a side of 2^bits there are.
-func tiles(side int, bits uint) int { return (side + 1<<bits - 1) >> bits }
-
-// predictors walks over the image of predictor modes. libwebp and x/image differ on
-// the modes 14 and 15, which the specification does not have.
-func (w *vp8lWalk) predictors(width, height int) error {
-	bits := uint(w.r.take(3)) + 2
-	modes, err := w.image(tiles(width, bits), tiles(height, bits), false, true)
-	if err != nil {
-		return err
-	}
-	for _, argb := range modes {
-		if argb>>8&0xF > 13 {
-			return picture.Errorf(picture.Malformed, "predictor mode %d", argb>>8&0xF)
-		}
-	}
-	return nil
-}
+// short tells whether more was read than there is.
+func (w *vp8lWalk) short() bool { return w.r.position() > 8*int64(len(w.r.data)) }
 
 // image walks over one entropy-coded image (§5). Only the outermost may have
 // several groups of prefix codes. Pixels are returned when they are followed.
@@ -160,7 +143,7 @@ func (w *vp8lWalk) image(width, height int, outermost, follow bool) ([]uint32, e
 	if !follow {
 		return nil, d.pixels(nil)
 	}
-	if w.r.position() > 8*int64(len(w.r.data)) {
+	if w.short() {
 		return nil, picture.Errorf(picture.Truncated, "lossless data ends before the last pixel")
 	}
 	pixels := make([]uint32, width*height)

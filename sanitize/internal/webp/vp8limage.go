@@ -46,7 +46,7 @@ func (d *imageWalk) readGroups(outermost bool) error {
 		if err := picture.Checkpoint(d.ctx); err != nil {
 			return err
 		}
-		if d.r.position() > 8*int64(len(d.r.data)) {
+		if d.short() {
 			return picture.Errorf(picture.Truncated, "lossless data ends in its prefix codes")
 		}
 		group, err := d.readGroup()
@@ -62,7 +62,22 @@ func (d *imageWalk) readGroups(outermost bool) error {
 	for i, g := range d.tileGroups {
 		d.tileGroups[i] = uint16(used[g])
 	}
+	d.hidden = d.hidden || kept < count
+	if outermost {
+		d.inspectGroups()
+	}
 	return nil
+}
+
+// inspectGroups looks for samples that vary beside green.
+func (d *imageWalk) inspectGroups() {
+	first, varies := d.groups[0], false
+	for _, g := range d.groups {
+		varies = varies || g.red.single < 0 || g.blue.single < 0 || g.alpha.single < 0 ||
+			g.red.single != first.red.single || g.blue.single != first.blue.single || g.alpha.single != first.alpha.single
+	}
+	d.mixed = d.mixed || varies
+	d.hidden = d.hidden || varies && d.indexed
 }
 
 // readTiles reads the entropy image, and returns how many groups follow.
@@ -72,6 +87,7 @@ func (d *imageWalk) readTiles() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	d.hidden = d.hidden || !constant(pixels, 0xFF0000FF)
 	count := 0
 	d.tileGroups = make([]uint16, len(pixels))
 	for i, argb := range pixels {
@@ -163,7 +179,7 @@ func (d *imageWalk) checkRow(y int) error {
 	if y&15 != 0 && d.width < 1024 {
 		return nil
 	}
-	if d.r.position() > 8*int64(len(d.r.data)) {
+	if d.short() {
 		return picture.Errorf(picture.Truncated, "lossless data ends in row %d", y)
 	}
 	return picture.Checkpoint(d.ctx)
