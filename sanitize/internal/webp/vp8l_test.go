@@ -5,6 +5,7 @@ import (
 	"context"
 	"image"
 	"image/color"
+	"reflect"
 	"testing"
 
 	"weir/sanitize/internal/picture"
@@ -142,4 +143,91 @@ func TestZeroTransparentAnimation(t *testing.T) {
 		}
 	}
 	t.Errorf("removed %v", s.Removed)
+}
+
+// TestHidden: lossless streams with room beside the picture. What decodes stays, and
+// is all that is left.
+func TestHidden(t *testing.T) {
+	wide := []uint32{0x2F, 8, 7, 14, 0, 14, 0, 4} // 8 × 1 pixels
+	rest := join(one(1), one(2), one(3), one(4))  // red, blue, alpha, distance
+	plain := []uint32{0, 1, 0, 1, 0, 1}           // no transform, cache or meta codes
+	indexing := func(colours uint32, palette ...uint32) []uint32 {
+		return join([]uint32{1, 1, transformIndexing, 2, colours - 1, 8, 0, 1}, palette)
+	}
+	none := join(one(0), one(0), one(0), one(0), one(0))
+	for name, c := range map[string]struct {
+		stream []uint32
+		hides  bool
+	}{
+		"predictor modes":         {join(wide, []uint32{1, 1, transformPredictor, 2, 0, 3, 0, 1}, two(1, 2), one(0), one(0), one(0), one(0), []uint32{2, 2}, plain, one(9), rest), false},
+		"beside predictor modes":  {join(wide, []uint32{1, 1, transformPredictor, 2, 0, 3, 0, 1}, one(1), two(0, 77), one(0), one(0), one(0), []uint32{2, 2}, plain, one(9), rest), true},
+		"above predictor modes":   {join(wide, []uint32{1, 1, transformPredictor, 2, 0, 3, 0, 1}, two(1, 0x41), one(0), one(0), one(0), one(0), []uint32{2, 2}, plain, one(9), rest), true},
+		"colour factors":          {join(wide, []uint32{1, 1, transformColour, 2, 0, 3, 0, 1}, two(1, 2), two(3, 4), two(5, 6), one(0), one(0), []uint32{0x38, 6}, plain, one(9), rest), false},
+		"alpha of colour factors": {join(wide, []uint32{1, 1, transformColour, 2, 0, 3, 0, 1}, one(1), one(1), one(1), two(0, 77), one(0), []uint32{2, 2}, plain, one(9), rest), true},
+		"two groups": {join(wide, []uint32{0, 1, 0, 1, 1, 1, 0, 3, 0, 1}, two(0, 1), one(0), one(0), one(0), one(0), []uint32{2, 2},
+			one(9), rest, one(10), rest), false},
+		"group without a tile": {join(wide, []uint32{0, 1, 0, 1, 1, 1, 0, 3, 0, 1}, one(1), one(0), one(0), one(0), one(0),
+			one(9), rest, one(10), rest), true},
+		"beside groups": {join(wide, []uint32{0, 1, 0, 1, 1, 1, 0, 3, 0, 1}, one(0), one(0), two(0, 77), one(0), one(0), []uint32{2, 2},
+			one(9), rest), true},
+		"palette":                {join(wide, indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...), plain, one(0x55), rest), false},
+		"colour without a pixel": {join(wide, indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...), plain, one(0), rest), true},
+		"beside indices":         {join(wide, indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...), plain, one(0x55), two(1, 2), one(2), one(3), one(4), []uint32{0, 1}), true},
+		"behind indices":         {join(head(), indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...), plain, one(0x56), rest), true},
+		"nothing":                {join(wide, indexing(1, none...), plain, one(0), rest), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := riff(fourCC("VP8L", pack(c.stream...)))
+			s := strip(t, data, options())
+			if hid := len(s.Removed) > 0 && s.Removed[0].Where == "VP8L data that decides nothing"; hid != c.hides {
+				t.Errorf("removed %v", s.Removed)
+			}
+			if !reflect.DeepEqual(samples(t, data), samples(t, s.Data)) {
+				t.Error("other samples")
+			}
+			again := strip(t, s.Data, options())
+			if !bytes.Equal(again.Data, s.Data) || len(again.Removed) > 0 || again.Info != s.Info {
+				t.Errorf("a second walk removes %v", again.Removed)
+			}
+		})
+	}
+}
+
+// TestHiddenInAlpha: of the stream in ALPH, green is alpha, and the rest is nothing.
+func TestHiddenInAlpha(t *testing.T) {
+	raw := split(t, seed(t, "alpha_raw.webp"))
+	alpha := func(img *image.NRGBA) []byte {
+		f, err := encode(context.Background(), img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return riff(fourCC("VP8X", raw["VP8X"]), fourCC("ALPH", "\x01"+string(f.data[vp8lHeaderSize:])), fourCC("VP8 ", raw["VP8 "]))
+	}
+	img := image.NewNRGBA(image.Rect(0, 0, 60, 40))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * i >> 8)
+	}
+	hidden := alpha(img)
+	for i := range img.Pix {
+		if i%4 != 1 {
+			img.Pix[i] = 0
+		}
+	}
+	img.Pix[3] = 0
+	plain := alpha(img)
+	for name, c := range map[string]struct {
+		data  []byte
+		hides bool
+	}{"hidden": {hidden, true}, "plain": {plain, false}} {
+		s := strip(t, c.data, options())
+		if hid := len(s.Removed) > 0; hid != c.hides {
+			t.Errorf("%s: removed %v", name, s.Removed)
+		}
+		if !reflect.DeepEqual(samples(t, c.data), samples(t, s.Data)) {
+			t.Errorf("%s: other samples", name)
+		}
+		if again := strip(t, s.Data, options()); !bytes.Equal(again.Data, s.Data) || len(again.Removed) > 0 {
+			t.Errorf("%s: a second walk removes %v", name, again.Removed)
+		}
+	}
 }
