@@ -97,8 +97,8 @@ func TestRequestsOfTheConformanceTests(t *testing.T) {
 	}
 }
 
-// A model whose tensors have another rank than its configuration says: Triton passes
-// them on, one by one and in a stream.
+// A model whose tensors have another rank than its configuration says: Triton passes them
+// on.
 func TestAnswersOfTheConformanceModels(t *testing.T) {
 	server := conformanceTriton(t, nil, "init_args")
 	s := private(t, stackOptions{upstream: server.HTTP, grpc: server.GRPC, config: `models:
