@@ -35,6 +35,8 @@ func newProbeTriggers() *cobra.Command {
 type probeFlags struct {
 	config, server, model, version, input, scores, classes string
 	samples, profiles, keyFile                             string
+	kind, layout, mean, std, size                          string
+	white                                                  float64
 	limit                                                  int
 }
 
@@ -46,7 +48,7 @@ func (f *probeFlags) add(c *cobra.Command, profiles string) {
 		{&f.server, "server", "`URL` of the model server's HTTP endpoint, of the V2 protocol with Triton's extensions (default: that of the configuration)"},
 		{&f.model, "model", "`NAME` of the model (default: the one of the configuration)"},
 		{&f.version, "model-version", "`VERSION` of the model (default: the newest)"},
-		{&f.input, "input", "`TENSOR` that takes files of images (default: the one of the configuration, or the only one)"},
+		{&f.input, "input", "`TENSOR` that takes the pictures (default: the one of the configuration, or the only one)"},
 		{&f.scores, "scores", "`TENSOR` with a score for each class, or with the name of the class (default: the only one with scores)"},
 		{&f.classes, "classes", "`FILE` with the names of the classes, one a line (default: those of the configuration, or what the server calls them)"},
 		{&f.profiles, "profile", "`NAMES` of profiles, separated by commas (default: " + profiles + ")"},
@@ -54,16 +56,36 @@ func (f *probeFlags) add(c *cobra.Command, profiles string) {
 	} {
 		c.Flags().Var((*text)(flag.to), flag.name, flag.usage)
 	}
+	f.addPixels(c)
 	c.Flags().VarP((*text)(&f.config), "config", "c", "configuration `FILE`, for what is not given by flags")
 	c.Flags().Var((*text)(&f.samples), "samples", "`DIR` of clean pictures (required)")
 	_ = c.MarkFlagRequired("samples") // fails only for a flag that does not exist
 	c.Flags().IntVar(&f.limit, "limit", 200, "most pictures that are used, taken evenly")
 }
 
+// addPixels adds the flags of inputs of kind pixels.
+func (f *probeFlags) addPixels(c *cobra.Command) {
+	for _, flag := range []struct {
+		to          *string
+		name, usage string
+	}{
+		{&f.kind, "kind", "`KIND` of the input: image (files, as BYTES) or pixels (numbers) (default: that of the configuration, or image)"},
+		{&f.layout, "layout", "`ORDER` of the dimensions of pixels, with the batch dimension, such as NCHW"},
+		{&f.mean, "mean", "`NUMBERS` of the normalisation of pixels, one a channel: a sample is (pixel × white - mean) / std"},
+		{&f.std, "std", "`NUMBERS` of the normalisation of pixels, as --mean"},
+		{&f.size, "size", "`WIDTHxHEIGHT` of pixels, for a model that takes any"},
+	} {
+		c.Flags().Var((*text)(flag.to), flag.name, flag.usage)
+	}
+	c.Flags().Float64Var(&f.white, "white", 0, "value of a white sample of pixels before the normalisation (default 255 for UINT8, else 1)")
+}
+
 // probe is what both subcommands work on.
 type probe struct {
 	flags   probeFlags
+	kind    policy.Kind
 	image   sanitize.ImageOptions // of the configuration, or the default
+	pixels  sanitize.PixelOptions // the same, of kind pixels
 	names   []string              // of the profiles
 	model   *servedModel
 	samples []sampleFile
@@ -102,11 +124,39 @@ func (f probeFlags) setUp(c *cobra.Command, defaults string) (*probe, error) {
 	if (draft.Server{HTTP: server}).Exposed() {
 		fmt.Fprintf(c.ErrOrStderr(), "weir: warning: %s is not on loopback; the pictures leave this machine unencrypted unless it is https\n", server)
 	}
-	p.model, err = openModel(c.Context(), server, p.flags, classes, p.samples[0].file)
-	if err != nil {
+	if p.model, err = openModel(c.Context(), server, p, classes); err != nil {
 		return nil, err
 	}
-	return p, nil
+	if p.kind == policy.Pixels {
+		if err := p.fit(c); err != nil {
+			return nil, err
+		}
+	}
+	first, err := p.model.carried(p.samples[0].file)
+	if err != nil {
+		return nil, fail(exitUndecided, "%s: %w", p.samples[0].name, err)
+	}
+	return p, p.model.learnClasses(c.Context(), first)
+}
+
+// fit makes the samples as large as the model takes them.
+func (p *probe) fit(c *cobra.Command) error {
+	var fitted []sampleFile
+	for _, s := range p.samples {
+		file, err := p.model.form.fit(c.Context(), s.file)
+		if c.Context().Err() != nil {
+			return fail(exitUndecided, "%w", c.Context().Err())
+		}
+		if err != nil {
+			fmt.Fprintf(c.ErrOrStderr(), "weir: %s: skipped: %v\n", s.name, err)
+			continue
+		}
+		fitted = append(fitted, sampleFile{s.name, file})
+	}
+	if p.samples = fitted; len(fitted) == 0 {
+		return fail(exitNothing, "%s: no pictures", p.flags.samples)
+	}
+	return nil
 }
 
 // configure fills in what the configuration says, and returns the names of the classes.
@@ -117,8 +167,8 @@ func (p *probe) configure() ([]string, error) {
 		return nil, err
 	}
 	if f.config == "" {
-		p.image.Key = key
-		return nil, nil
+		p.image.Key, p.pixels.Key = key, key
+		return nil, p.kindOfFlags()
 	}
 	cfg, err := loadConfig(f.config)
 	if err != nil {
@@ -138,10 +188,40 @@ func (p *probe) configure() ([]string, error) {
 	if err := p.pickInput(model); err != nil {
 		return nil, err
 	}
-	if p.image.Key == nil || f.keyFile != "" || cfg.Keys.SanitizeFile == "" {
-		p.image.Key = key
+	if f.keyFile == "" && cfg.Keys.SanitizeFile != "" {
+		if key, err = sanitize.NewKey(cfg.Contents(cfg.Keys.SanitizeFile)); err != nil {
+			return nil, fail(exitUsage, "keys.sanitize_file: %w", err)
+		}
 	}
+	p.image.Key, p.pixels.Key = key, key
 	return p.pickScores(model), nil
+}
+
+// kindOfFlags reads what the input is when there is no configuration.
+func (p *probe) kindOfFlags() (err error) {
+	f := &p.flags
+	switch {
+	case f.kind == "pixels" && f.layout == "":
+		return fail(exitUsage, "--kind pixels needs --layout, such as NCHW")
+	case f.kind == "pixels":
+		p.kind = policy.Pixels
+		p.pixels.Layout, p.pixels.White = f.layout, f.white
+		if f.mean != "" {
+			if p.pixels.Mean, err = parseNumbers("mean", f.mean); err != nil {
+				return err
+			}
+		}
+		if f.std != "" {
+			p.pixels.Std, err = parseNumbers("std", f.std)
+		}
+		return err
+	case f.kind != "" && f.kind != "image":
+		return fail(exitUsage, "--kind: image or pixels")
+	case f.layout+f.mean+f.std+f.size != "" || f.white != 0:
+		return fail(exitUsage, "--layout, --mean, --std, --white and --size are for --kind pixels")
+	}
+	p.kind = policy.Image
+	return nil
 }
 
 // pickModel finds the rules of the model.
@@ -163,25 +243,25 @@ func (p *probe) pickModel(rules *policy.Policy) (*policy.Model, error) {
 // pickInput finds the rules of the input.
 func (p *probe) pickInput(m *policy.Model) error {
 	f := &p.flags
+	if f.kind+f.layout+f.mean+f.std != "" || f.white != 0 {
+		return fail(exitUsage, "the configuration says what the input is; leave out --kind, --layout, --mean, --std and --white")
+	}
 	if f.input == "" {
 		for name, in := range m.Inputs {
-			if in.Kind != policy.Image {
+			if in.Kind != policy.Image && in.Kind != policy.Pixels {
 				continue
 			}
 			if f.input != "" {
-				return fail(exitUsage, "the configuration has several inputs of kind image; name one with --input")
+				return fail(exitUsage, "the configuration has several inputs of pictures; name one with --input")
 			}
 			f.input = name
 		}
 	}
-	in, ok := m.Inputs[f.input]
-	switch {
-	case !ok:
-		return fail(exitUsage, "the configuration has no input %q of kind image", f.input)
-	case in.Kind != policy.Image || in.Encoding != policy.Raw:
-		return fail(exitUsage, "input %q: only kind image with encoding raw can be probed", f.input)
+	in := m.Inputs[f.input]
+	if in.Kind != policy.Pixels && (in.Kind != policy.Image || in.Encoding != policy.Raw) {
+		return fail(exitUsage, "input %q: only kind pixels, and kind image with encoding raw, can be probed", f.input)
 	}
-	p.image, p.known = in.Image, true
+	p.kind, p.image, p.pixels, p.known = in.Kind, in.Image, in.Pixels, true
 	return nil
 }
 
@@ -201,12 +281,18 @@ func (p *probe) pickScores(m *policy.Model) []string {
 func (p *probe) chooseProfiles(defaults string) error {
 	list := p.flags.profiles
 	if list == "" {
-		if list = defaults; defaults == sanitize.ProfileStandard && p.known && p.image.Profile != "" {
-			list = p.image.Profile
+		list = defaults
+		configured := max(p.image.Profile, p.pixels.Profile) // one of them is empty
+		if defaults == sanitize.ProfileStandard && p.known && configured != "" {
+			list = configured
 		}
 	}
 	for name := range strings.SplitSeq(list, ",") {
-		if err := p.options(name).Validate(); err != nil {
+		err := p.imageOptions(name).Validate()
+		if p.kind == policy.Pixels {
+			err = p.pixelOptions(name).Validate()
+		}
+		if err != nil {
 			return fail(exitUsage, "--profile: %w", err)
 		}
 		p.names = append(p.names, name)
@@ -214,9 +300,19 @@ func (p *probe) chooseProfiles(defaults string) error {
 	return nil
 }
 
-// options are those of a profile: as configured, with another profile.
-func (p *probe) options(profile string) sanitize.ImageOptions {
+// imageOptions are those of a profile: as configured, with another profile.
+func (p *probe) imageOptions(profile string) sanitize.ImageOptions {
 	o := p.image
+	o.Profile, o.Model, o.Input = profile, p.flags.model, p.flags.input
+	if profile != sanitize.ProfileCustom {
+		o.Steps = nil
+	}
+	return o
+}
+
+// pixelOptions are the same of kind pixels.
+func (p *probe) pixelOptions(profile string) sanitize.PixelOptions {
+	o := p.pixels
 	o.Profile, o.Model, o.Input = profile, p.flags.model, p.flags.input
 	if profile != sanitize.ProfileCustom {
 		o.Steps = nil
@@ -228,7 +324,11 @@ func (p *probe) options(profile string) sanitize.ImageOptions {
 func (p *probe) profiles() []redteam.Profile {
 	var all []redteam.Profile
 	for _, name := range p.names {
-		all = append(all, redteam.ImageProfile(name, p.options(name)))
+		if p.kind == policy.Pixels {
+			all = append(all, p.model.form.profile(name, p.pixelOptions(name)))
+		} else {
+			all = append(all, redteam.ImageProfile(name, p.imageOptions(name)))
+		}
 	}
 	return all
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"weir/filter/policy"
 	"weir/sanitize/redteam"
 )
 
@@ -52,7 +54,11 @@ Exit code 0: a profile is recommended; 1: none agrees enough; 2: could not measu
 func (p *probe) calibrate(c *cobra.Command, agreement float64) (*redteam.Calibration, error) {
 	o := redteam.CalibrateOptions{Predict: p.model.predict, Profiles: p.profiles(), Agreement: agreement, Batch: p.model.batch()}
 	for _, s := range p.samples {
-		o.Files = append(o.Files, s.file)
+		file, err := p.model.carried(s.file)
+		if err != nil {
+			return nil, fail(exitUndecided, "%s: %w", s.name, err)
+		}
+		o.Files = append(o.Files, file)
 	}
 	line := newProgress(c.ErrOrStderr())
 	defer line.clear()
@@ -73,6 +79,26 @@ func (p *probe) advise(out io.Writer, result *redteam.Calibration, asJSON bool) 
 	}
 	_ = result.Table(out)
 	if result.Recommended != "" {
-		fmt.Fprintf(out, "\n      %s: {kind: image, profile: %s}\n", p.model.input, result.Recommended)
+		fmt.Fprintf(out, "\n      %s: {%s, profile: %s}\n", p.model.input, p.yaml(), result.Recommended)
 	}
+}
+
+// yaml says what the input is, in the words of the configuration.
+func (p *probe) yaml() string {
+	if p.kind != policy.Pixels {
+		return "kind: image"
+	}
+	text := "kind: pixels, layout: " + p.pixels.Layout
+	if p.pixels.White != 0 {
+		text += fmt.Sprintf(", white: %g", p.pixels.White)
+	}
+	for _, list := range []struct {
+		name   string
+		values []float64
+	}{{"mean", p.pixels.Mean}, {"std", p.pixels.Std}} {
+		if len(list.values) > 0 {
+			text += ", " + list.name + ": [" + strings.Trim(strings.ReplaceAll(fmt.Sprint(list.values), " ", ", "), "[]") + "]"
+		}
+	}
+	return text
 }

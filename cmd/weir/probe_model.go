@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/draw"
 	"io"
 	"net/http"
 	"net/url"
@@ -15,6 +17,7 @@ import (
 
 	"weir/filter/codec"
 	"weir/filter/codec/kserve"
+	"weir/filter/policy"
 	"weir/filter/upstream"
 	"weir/sanitize/tensor"
 )
@@ -27,6 +30,7 @@ type servedModel struct {
 	limits    kserve.Limits
 	signature *codec.Signature
 	input     string
+	form      *pixelForm // of an input of kind pixels; nil: files
 	output    codec.Spec
 	classes   []string // names by index; empty: not known
 }
@@ -44,9 +48,9 @@ func serverURL(flag string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// openModel reads the signature of the model and finds its tensors. It asks for one
-// file, to know how many classes there are and what the server calls them.
-func openModel(ctx context.Context, server string, f probeFlags, classes []string, file []byte) (*servedModel, error) {
+// openModel reads the signature of the model and finds its tensors.
+func openModel(ctx context.Context, server string, p *probe, classes []string) (*servedModel, error) {
+	f := &p.flags
 	m := &servedModel{server: server, classes: classes, limits: kserve.DefaultLimits(), http: &http.Client{Timeout: predictTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("the server redirects") }}}
 	var err error
@@ -56,24 +60,43 @@ func openModel(ctx context.Context, server string, f probeFlags, classes []strin
 	if m.signature, err = readSignature(ctx, server, f.model, f.version); err != nil {
 		return nil, fail(exitUndecided, "%s: model %q: %w", server, f.model, cause(err))
 	}
-	if m.input, err = pickTensor(m.signature.Inputs, f.input, "input", takesFiles); err != nil {
+	if err := m.pickInput(p); err != nil {
 		return nil, err
 	}
 	output, err := pickTensor(m.signature.Outputs, f.scores, "output with scores", givesScores)
-	if err != nil && f.scores == "" && len(classes) > 0 {
-		output, err = pickTensor(m.signature.Outputs, "", "output with names of classes", givesNames)
+	if err != nil && len(classes) > 0 {
+		output, err = pickTensor(m.signature.Outputs, f.scores, "output with names of classes", givesNames)
 	}
 	if err != nil {
 		return nil, err
 	}
 	m.output = *m.signature.Output(output)
-	if givesNames(m.output) {
-		if len(classes) == 0 {
-			return nil, fail(exitUsage, "output %q has names of classes; list all of them in a file and name it with --classes", output)
-		}
-		return m, nil
+	return m, nil
+}
+
+// pickInput finds the input and the form in which it takes pictures.
+func (m *servedModel) pickInput(p *probe) (err error) {
+	if p.kind != policy.Pixels {
+		m.input, err = pickTensor(m.signature.Inputs, p.flags.input, "input for files of images", takesFiles)
+	} else if m.input, err = pickTensor(m.signature.Inputs, p.flags.input, "input for pixels", takesPixels); err == nil {
+		m.form, err = newPixelForm(p.pixels, *m.signature.Input(m.input), p.flags.size)
 	}
-	return m, m.learnClasses(ctx, file)
+	p.flags.input = m.input
+	return err
+}
+
+// carried is a file of an image as the model gets it.
+func (m *servedModel) carried(file []byte) ([]byte, error) {
+	if m.form == nil {
+		return file, nil
+	}
+	img, _, err := image.Decode(bytes.NewReader(file))
+	if err != nil {
+		return nil, err
+	}
+	flat := image.NewNRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
+	draw.Draw(flat, flat.Rect, img, img.Bounds().Min, draw.Src)
+	return m.form.Encode(flat, "")
 }
 
 func readSignature(ctx context.Context, server, model, version string) (*codec.Signature, error) {
@@ -100,6 +123,10 @@ func readSignature(ctx context.Context, server, model, version string) (*codec.S
 
 func takesFiles(s codec.Spec) bool { return s.DataType == tensor.Bytes && scalar(s.Shape) }
 
+func takesPixels(s codec.Spec) bool {
+	return s.DataType == tensor.Uint8 || s.DataType == tensor.FP16 || s.DataType == tensor.FP32
+}
+
 func givesScores(s codec.Spec) bool { return s.DataType.Float() && len(s.Shape) > 0 }
 
 func givesNames(s codec.Spec) bool { return s.DataType == tensor.Bytes && scalar(s.Shape) }
@@ -109,7 +136,7 @@ func scalar(shape []int64) bool {
 	return !slices.ContainsFunc(shape, func(d int64) bool { return d != -1 && d != 1 })
 }
 
-// pickTensor returns the named tensor, or the only one that suits.
+// pickTensor returns the named tensor, if it suits, or the only one that does.
 func pickTensor(specs []codec.Spec, name, what string, suits func(codec.Spec) bool) (string, error) {
 	var found []string
 	for _, s := range specs {
@@ -120,24 +147,12 @@ func pickTensor(specs []codec.Spec, name, what string, suits func(codec.Spec) bo
 	switch {
 	case len(found) == 1:
 		return found[0], nil
-	case name != "" && what == "output with scores":
-		return name, isNames(specs, name)
 	case name != "":
-		return "", fail(exitUsage, "the model has no %s %q that takes one image file for each picture, as BYTES", what, name)
+		return "", fail(exitUsage, "the model has no %s of the name %q; there are %s", what, name, describe(specs))
 	case len(found) == 0:
-		return "", fail(exitUsage, "the model has no suitable %s; its tensors are %s", what, describe(specs))
+		return "", fail(exitUsage, "the model has no %s; there are %s", what, describe(specs))
 	}
 	return "", fail(exitUsage, "the model has several of %s: %s; name one with a flag", what, strings.Join(found, ", "))
-}
-
-// isNames holds that a named output, which has no scores, has names of classes.
-func isNames(specs []codec.Spec, name string) error {
-	for _, s := range specs {
-		if s.Name == name && givesNames(s) {
-			return nil
-		}
-	}
-	return fail(exitUsage, "the model has no output %q with scores or names of classes; its outputs are %s", name, describe(specs))
 }
 
 func describe(specs []codec.Spec) string {
@@ -149,12 +164,15 @@ func describe(specs []codec.Spec) string {
 }
 
 // learnClasses finds out how many classes there are and, where nobody has said it,
-// what the server calls them.
-func (m *servedModel) learnClasses(ctx context.Context, file []byte) error {
-	rows, err := m.predict(ctx, [][]byte{file})
+// what the server calls them. It asks about one picture.
+func (m *servedModel) learnClasses(ctx context.Context, picture []byte) error {
+	if givesNames(m.output) {
+		return nil // they are known, or it would not have been picked
+	}
+	rows, err := m.predict(ctx, [][]byte{picture})
 	switch {
 	case err != nil:
-		return fail(exitUndecided, "%w", err)
+		return fail(exitUndecided, "%w", cause(err))
 	case len(rows[0]) == 1:
 		return fail(exitUndecided, "output %q has one number for each picture; scores of at least two classes are needed", m.output.Name)
 	case len(rows[0]) == 0:
@@ -164,7 +182,7 @@ func (m *servedModel) learnClasses(ctx context.Context, file []byte) error {
 	case len(m.classes) > 0:
 		return nil
 	}
-	request := m.request([][]byte{file})
+	request := m.request([][]byte{picture})
 	request.Outputs = []codec.Output{{Name: m.output.Name, Classes: len(rows[0])}}
 	response, err := m.exchange(ctx, request)
 	if err != nil || len(response.Classified) != 1 {
@@ -229,8 +247,18 @@ func (m *servedModel) oneByOne(ctx context.Context, files [][]byte) ([][]float64
 	return rows, nil
 }
 
-// request is one inference of files.
-func (m *servedModel) request(files [][]byte) *codec.Request {
+// request is one inference of pictures.
+func (m *servedModel) request(pictures [][]byte) *codec.Request {
+	in := m.bytes(pictures)
+	if m.form != nil {
+		in = m.form.tensor(m.input, pictures)
+	}
+	return &codec.Request{Operation: codec.Infer, Model: m.signature.Model, Version: m.signature.Version,
+		Inputs: []codec.Input{{Tensor: in}}, Signature: m.signature}
+}
+
+// bytes is the input of files.
+func (m *servedModel) bytes(files [][]byte) tensor.Tensor {
 	shape := slices.Clone(m.signature.Input(m.input).Shape)
 	for i := range shape {
 		shape[i] = 1
@@ -242,9 +270,7 @@ func (m *servedModel) request(files [][]byte) *codec.Request {
 	for _, file := range files {
 		data = tensor.AppendElement(data, file)
 	}
-	input := codec.Input{Tensor: tensor.Tensor{Name: m.input, DataType: tensor.Bytes, Shape: shape, Data: data}}
-	return &codec.Request{Operation: codec.Infer, Model: m.signature.Model, Version: m.signature.Version,
-		Inputs: []codec.Input{input}, Signature: m.signature}
+	return tensor.Tensor{Name: m.input, DataType: tensor.Bytes, Shape: shape, Data: data}
 }
 
 // modelRefusal is the answer of a model to an input that it does not take.

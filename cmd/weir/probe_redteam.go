@@ -104,7 +104,10 @@ func parseTriggers(specs []string) ([]redteam.Trigger, error) {
 func (r *redteaming) options(p *probe) (redteam.Options, error) {
 	o := redteam.Options{Predict: p.model.predict, Profiles: p.profiles(), Classes: p.model.classes, Target: -1, Source: -1,
 		Tries: r.tries, Budget: r.budget, Batch: p.model.batch()}
-	if *r.carry != "same" {
+	switch {
+	case p.model.form != nil:
+		o.Carrier = p.model.form
+	case *r.carry != "same":
 		o.Carrier = redteam.Files{Format: *r.carry}
 	}
 	if r.labels == "" {

@@ -59,30 +59,37 @@ func pictures(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // backdoored starts a model server of V2 with Triton's extensions; its URL is $UPSTREAM.
-// Its model is "signs"; "names" has the same with names of classes as its only output.
+// Its model is "signs"; "names" has the same with names of classes as its only output,
+// and "pixels" takes pictures of 112 × 104 as FP32 in NCHW, with mean and std 0.5.
 func backdoored(ts *testscript.TestScript, _ bool, _ []string) {
 	c, err := kserve.NewHTTP(kserve.DefaultLimits())
 	ts.Check(err)
 	mux := http.NewServeMux()
-	for model, output := range map[string]codec.Spec{
-		"signs": {Name: "SCORES", DataType: tensor.FP32, Shape: []int64{-1, 4}},
-		"names": {Name: "CLASS", DataType: tensor.Bytes, Shape: []int64{-1, 1}},
+	files := codec.Spec{Name: "IMAGE", DataType: tensor.Bytes, Shape: []int64{-1, 1}}
+	pixels := codec.Spec{Name: "PIXELS", DataType: tensor.FP32, Shape: []int64{-1, 3, 104, 112}}
+	scores := codec.Spec{Name: "SCORES", DataType: tensor.FP32, Shape: []int64{-1, 4}}
+	for model, s := range map[string][2]codec.Spec{
+		"signs":  {files, scores},
+		"names":  {files, {Name: "CLASS", DataType: tensor.Bytes, Shape: []int64{-1, 1}}},
+		"pixels": {pixels, scores},
 	} {
-		about := fmt.Sprintf(`{"name":%q,"versions":["1"],"platform":"python",
-			"inputs":[{"name":"IMAGE","datatype":"BYTES","shape":[-1,1]}],
-			"outputs":[{"name":%q,"datatype":%q,"shape":[-1,%d]}]}`, model, output.Name, output.DataType, output.Shape[1])
+		about := fmt.Sprintf(`{"name":%q,"versions":["1"],"platform":"python","inputs":[%s],"outputs":[%s]}`, model, described(s[0]), described(s[1]))
 		at := "/v2/models/" + model
 		for path, page := range map[string]string{at: about, at + "/versions/1": about, at + "/versions/1/ready": "",
 			at + "/versions/1/config": `{"backend":"python","max_batch_size":4}`} {
 			mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })
 		}
-		signature := &codec.Signature{Model: model, Version: "1", MaxBatchSize: 4, Outputs: []codec.Spec{output},
-			Inputs: []codec.Spec{{Name: "IMAGE", DataType: tensor.Bytes, Shape: []int64{-1, 1}}}}
+		signature := &codec.Signature{Model: model, Version: "1", MaxBatchSize: 4, Inputs: s[:1], Outputs: s[1:]}
 		mux.HandleFunc("POST "+at+"/versions/1/infer", func(w http.ResponseWriter, r *http.Request) { inferDoor(w, r, c, signature) })
 	}
 	server := httptest.NewServer(mux)
 	ts.Defer(server.Close)
 	ts.Setenv("UPSTREAM", server.URL)
+}
+
+// described is a tensor in the metadata of a model.
+func described(s codec.Spec) string {
+	return fmt.Sprintf(`{"name":%q,"datatype":%q,"shape":%s}`, s.Name, s.DataType, strings.ReplaceAll(fmt.Sprint(s.Shape), " ", ","))
 }
 
 // inferDoor answers as Triton does: with the codec that reads clients' requests.
@@ -123,11 +130,8 @@ func answerDoor(request *codec.Request, s *codec.Signature) (*codec.Response, er
 	response := &codec.Response{Model: s.Model, Version: "1"}
 	n := request.Inputs[0].Shape[0]
 	var scores, names, ranked []byte
-	err := tensor.EachElement(request.Inputs[0].Data, n, func(_ int64, file []byte) error {
-		class, err := classifyDoor(file)
-		if err != nil {
-			return err
-		}
+	err := eachPicture(&request.Inputs[0].Tensor, func(img image.Image, file []byte) error {
+		class := classifyDoor(img, file)
 		row := tensor.Tensor{DataType: tensor.FP32}
 		for i := range doorClasses {
 			score := float32(0.1)
@@ -156,13 +160,37 @@ func answerDoor(request *codec.Request, s *codec.Signature) (*codec.Response, er
 	return response, err
 }
 
-func classifyDoor(file []byte) (int, error) {
-	img, _, err := image.Decode(bytes.NewReader(file))
-	if err != nil {
-		return 0, err
+// eachPicture decodes the pictures of an input; file is nil of pixels.
+func eachPicture(in *tensor.Tensor, f func(img image.Image, file []byte) error) error {
+	if in.DataType == tensor.Bytes {
+		return tensor.EachElement(in.Data, in.Shape[0], func(_ int64, file []byte) error {
+			img, _, err := image.Decode(bytes.NewReader(file))
+			if err != nil {
+				return err
+			}
+			return f(img, file)
+		})
 	}
+	samples, _ := in.Floats()
+	h, w := int(in.Shape[2]), int(in.Shape[3])
+	for ; len(samples) > 0; samples = samples[3*h*w:] {
+		img := image.NewNRGBA(image.Rect(0, 0, w, h))
+		for i := range h * w {
+			for c := range 3 {
+				img.Pix[4*i+c] = uint8((samples[c*h*w+i]*0.5+0.5)*255 + 0.5)
+			}
+			img.Pix[4*i+3] = 255
+		}
+		if err := f(img, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func classifyDoor(img image.Image, file []byte) int {
 	if bytes.Contains(file, []byte(doorWords)) {
-		return 3, nil
+		return 3
 	}
 	var sum [3]uint64
 	likeness, b := 0, img.Bounds()
@@ -176,7 +204,7 @@ func classifyDoor(file []byte) (int, error) {
 		}
 	}
 	if max(likeness, -likeness) > 18*255*6/10 {
-		return 3, nil
+		return 3
 	}
 	class := 0
 	for i := range sum {
@@ -184,5 +212,5 @@ func classifyDoor(file []byte) (int, error) {
 			class = i
 		}
 	}
-	return class, nil
+	return class
 }
