@@ -30,7 +30,7 @@ func sanitizeInput(ctx context.Context, rule policy.Input, in tensor.Tensor, spe
 		}
 		return eachElement(ctx, in, room, encoded(rule.Encoding, image))
 	case policy.Pixels:
-		return tensor.Tensor{}, sanitize.Report{}, &sanitize.Refusal{Reason: sanitize.KindNotSupported, Detail: "pixels"}
+		return sanitize.Pixels(ctx, in, rule.Pixels)
 	case policy.Text:
 		return eachElement(ctx, in, room, func(text []byte) ([]byte, sanitize.Report, error) { return sanitize.Text(text, rule.Text) })
 	case policy.Tensor:

@@ -198,6 +198,20 @@ func TestImageInDataURI(t *testing.T) {
 	}
 }
 
+// Pixels go through their own verb, whatever their datatype.
+func TestPixels(t *testing.T) {
+	rule := policy.Input{Kind: policy.Pixels, Pixels: sanitize.PixelOptions{Layout: "HW", Profile: sanitize.ProfileLight}}
+	in := tensor.Tensor{Name: "I", DataType: tensor.FP32, Shape: []int64{2, 1}, Data: []byte{0, 0, 0, 0, 1, 0, 0x80, 0x3f}} // 0, and a bit more than 1
+	out, report, err := sanitizeInput(t.Context(), rule, in, nil, 1<<20)
+	if err != nil || report.Action != sanitize.Renormalised || !bytes.Equal(out.Data, []byte{0, 0, 0, 0, 0, 0, 0x80, 0x3f}) {
+		t.Errorf("%v, %+v, %v", out.Data, report, err)
+	}
+	in.Data[7] = 0x40
+	if _, _, err := sanitizeInput(t.Context(), rule, in, nil, 1<<20); reason(err) != "tensor_range" {
+		t.Errorf("a sample of 4: %v", err)
+	}
+}
+
 // FuzzRows holds that rows in the same size never fail for their size, and that what
 // comes out is as long as its shape says.
 func FuzzRows(f *testing.F) {

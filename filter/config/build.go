@@ -186,7 +186,9 @@ func (v *compiler) input(at string, in *Input) policy.Input {
 		v.valid(at, o.Validate())
 		return policy.Input{Kind: policy.Image, Image: o, Encoding: in.Encoding.compiled()}
 	case Pixels:
-		return policy.Input{Kind: policy.Pixels, Pixels: v.pixels(in)}
+		o := v.pixels(in)
+		v.valid(at, o.Validate())
+		return policy.Input{Kind: policy.Pixels, Pixels: o}
 	case Text:
 		o := sanitize.TextOptions{Profile: string(in.Profile), MaxBytes: int(in.MaxBytes)}
 		v.valid(at, o.Validate())

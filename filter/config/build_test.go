@@ -2,10 +2,14 @@ package config
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
 	"weir/filter/codec"
+	"weir/filter/policy"
+	"weir/sanitize"
+	"weir/sanitize/tensor"
 )
 
 // build compiles a configuration of one model and what stands before it.
@@ -56,5 +60,39 @@ func TestGRPCCodec(t *testing.T) {
 		if _, got := build(t, text).Codecs[codec.KServeGRPC]; got != want {
 			t.Errorf("%q lets gRPC through: %t", text, got)
 		}
+	}
+}
+
+// Every option of an input reaches the verb that it is for.
+func TestInputsAreBuilt(t *testing.T) {
+	c, _, err := Load("testdata/good/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Models[0].Drift = Drift{} // whose baseline is a stand-in
+	b, err := c.Build(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := b.Policy.Model("traffic-sign").Inputs
+	image, photo, pixels := inputs["IMAGE"], inputs["PHOTO"], inputs["PIXELS"]
+	if o := image.Image; image.Kind != policy.Image || image.Encoding != policy.Base64 || o.Profile != sanitize.ProfileLight ||
+		!slices.Equal(o.Formats, []string{"png"}) || o.Orientation != sanitize.OrientationDrop || o.Verify != sanitize.VerifyContainer ||
+		!o.ZeroTransparent || o.Key == nil || o.Memory == nil {
+		t.Errorf("%+v", image)
+	}
+	want := sanitize.ImageLimits{MaxBytes: 1 << 20, MaxPixels: 500_000, MaxSide: 2048, MaxSegments: 40, MaxMetadataBytes: 300_000,
+		MaxScans: 20, MaxFrames: 30, MaxExpansion: 200, MaxDecodedBytes: 90_000_000}
+	if image.Image.Limits != want {
+		t.Errorf("limits %+v, want %+v", image.Image.Limits, want)
+	}
+	if o := photo.Image; photo.Encoding != policy.DataURI || o.Animation != sanitize.AnimationFirst || len(o.Steps) != 9 ||
+		o.Steps[0] != (sanitize.Step{Op: sanitize.StepCrop, MinPercent: 3, MaxPercent: 8}) || o.Steps[8].MaxDegrees != 2 {
+		t.Errorf("%+v", photo)
+	}
+	if o := pixels.Pixels; pixels.Kind != policy.Pixels || o.Layout != "NCHW" || o.DataType != tensor.FP32 || o.White != 255 ||
+		o.Mean[0] != 0.485 || o.Std[2] != 0.225 || o.Profile != sanitize.ProfileStrong || o.MaxPixels != 300_000 || o.Key == nil ||
+		!slices.Equal(o.Shape, []int64{-1, 3, 224, 224}) {
+		t.Errorf("%+v", pixels)
 	}
 }

@@ -60,6 +60,13 @@ func (v *validator) image(in Input, path string) {
 			v.fail(fmt.Sprintf("%s.formats[%d]", path, i), "is listed twice")
 		}
 	}
+	switch {
+	case in.Animation != KeepAnimation:
+	case in.Profile != Strip:
+		v.failHint(path+".animation", fmt.Sprintf("profile %s writes one frame", in.Profile), "write first, or profile: strip")
+	case in.Orientation == Apply:
+		v.failHint(path+".animation", "orientation apply writes one frame", "write first, or orientation: keep")
+	}
 	if in.Verify == VerifyContainer {
 		v.warn(path+".verify", "verify container: what hides within and behind the coded picture of a file is left")
 	}

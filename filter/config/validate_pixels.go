@@ -55,6 +55,10 @@ func (v *validator) channels(in Input, path string) {
 			return
 		}
 		count, of = in.Shape[at], fmt.Sprintf("shape has %d channels", in.Shape[at])
+		if count != 1 && count != 3 && count != 4 {
+			v.fail(fmt.Sprintf("%s.shape[%d]", path, at), "pictures have 1, 3 or 4 channels")
+			return
+		}
 	}
 	for key, list := range map[string][]float64{"mean": in.Mean, "std": in.Std} {
 		if n := len(list); n > 0 && int64(n) != count {
