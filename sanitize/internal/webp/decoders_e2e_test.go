@@ -125,6 +125,62 @@ func compare(t *testing.T, s source, before, after decoded) string {
 	return ""
 }
 
+// TestDecodersReadWhatIsMade: libwebp decodes what is encoded anew to the samples that
+// were asked for: pictures of Encode, first frames, and pictures without colour under
+// alpha 0.
+func TestDecodersReadWhatIsMade(t *testing.T) {
+	dir := t.TempDir()
+	want := map[string]string{}
+	save := func(name string, file []byte, rgba string) {
+		if err := os.WriteFile(filepath.Join(dir, name), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want[name] = rgba
+	}
+	for i, img := range pictures(3, 200) {
+		file, err := Encode(t.Context(), img, 0, options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		save(fmt.Sprintf("encoded-%d", i), file, digest(img.Pix))
+		f, err := encoded(t.Context(), plainEncode(img), img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		save(fmt.Sprintf("plain-%d", i), riff(fourCC("VP8L", string(f.data)), fourCC("JUNK", strings.Repeat(" ", 32))), digest(img.Pix))
+	}
+	for name, data := range seeds(t) {
+		o := options()
+		if strings.HasPrefix(name, "animation") {
+			o.Animation = picture.FirstFrame
+			save(name, data, "")
+			save(name+"-first", strip(t, data, o).Data, name)
+			continue
+		}
+		o.ZeroTransparent = true
+		img, err := Decode(t.Context(), strip(t, data, options()).Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zeroColour(img)
+		save(name, strip(t, data, o).Data, digest(img.Pix))
+	}
+	views := decodeAll(t, dir)
+	for name, rgba := range want {
+		v := views[name]
+		if v.Pillow == nil || v.OpenCV == nil {
+			t.Errorf("%s: Pillow reads %v, OpenCV %v", name, v.Pillow, v.OpenCV)
+			continue
+		}
+		if source, ok := want[rgba]; ok && source == "" {
+			rgba = views[rgba].Pillow["rgba"].(string)
+		}
+		if rgba != "" && v.Pillow["rgba"] != rgba {
+			t.Errorf("%s: Pillow reads %v, want samples %s", name, v.Pillow, rgba)
+		}
+	}
+}
+
 func digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])[:16]
