@@ -18,8 +18,13 @@ var _ = registerGrammar(sanitize.FormatPNG, grammar{
 				out = append(out, c.data)
 			}
 		}
+		for range 40 { // so that enough mutations meet an animation
+			out = append(out, []byte(newAPNG().file()))
+		}
 		return out
 	},
+	ways: []sanitize.ImageOptions{{},
+		{Animation: sanitize.AnimationKeep, Limits: sanitize.ImageLimits{MaxFrames: 10}}},
 	split: splitPNG,
 	mend:  mendPNG,
 	luma:  func(image.Image) (int, string) { return 0, "PNG is lossless, and luma is computed alike" },

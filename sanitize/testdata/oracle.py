@@ -102,7 +102,9 @@ def opencv(path, data):
 
 def is_animation(data):
     """Tells whether OpenCV has to be asked for frames: it knows animations of these."""
-    return data[:3] == b"GIF" or data[:4] == b"RIFF" and b"ANIM" in data or data[:4] == b"\x89PNG" and b"acTL" in data
+    if data[:4] == b"\x89PNG":
+        return b"acTL" in data[:data.find(b"IDAT")]
+    return data[:3] == b"GIF" or data[:4] == b"RIFF" and b"ANIM" in data
 
 
 class Printed:
