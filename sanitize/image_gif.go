@@ -13,10 +13,12 @@ import (
 	"weir/sanitize/internal/pixel"
 )
 
-// gifBytes counts the indices of the frame, the canvas, and the indices that are
-// written.
+// gifBytes counts the indices of the frame, the canvas, the indices that are written,
+// twice where the colours are too many, and the new file, which may be half longer
+// than the indices, while it grows and again as blocks; and the colours of the palette
+// that are counted.
 func gifBytes(s *picture.Stripped) int64 {
-	return (1 + 4 + 1) * int64(s.Info.Width) * int64(s.Info.Height)
+	return 2<<20 + (1+4+2+9)*int64(s.Info.Width)*int64(s.Info.Height)
 }
 
 // decodeGIF returns the first frame on its canvas, which is transparent elsewhere.

@@ -26,7 +26,7 @@ func decodeJPEG(ctx context.Context, s *picture.Stripped) (image.Image, error) {
 	}
 	img, err := stdjpeg.Decode(&deadlineReader{ctx, bytes.NewReader(s.Data)})
 	if err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
+		return nil, decodeError(err)
 	}
 	return img, nil
 }

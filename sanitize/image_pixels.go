@@ -2,7 +2,11 @@ package sanitize
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"image"
+	stdjpeg "image/jpeg"
+	stdpng "image/png"
 	"io"
 	"slices"
 
@@ -176,18 +180,43 @@ const recodeBytes = 12
 // its planes, the result of a step, and the new image. Those of translucent pictures
 // have 16 bits.
 func bitmapStepBytes(info picture.Info) int64 {
-	size, samples := int64(1), int64(4)
-	if info.Depth == 16 {
-		size = 2
-	}
-	if info.Channels == 1 && !info.Palette && !info.Alpha {
-		samples = 1
-	}
-	planes := 2 * samples * size
-	if info.Alpha && size == 1 {
+	whole, planes := bitmapSamples(info)
+	if info.Alpha && info.Depth < 16 {
 		planes *= 2
 	}
-	return (planes + samples*size) * int64(info.Width) * int64(info.Height)
+	return (2*planes + whole) * int64(info.Width) * int64(info.Height)
+}
+
+// bitmapSamples is how many bytes a pixel takes in an image that is decoded to whole
+// pixels, and in planes.
+func bitmapSamples(info picture.Info) (whole, planes int64) {
+	switch {
+	case info.Channels == 1 && !info.Palette && !info.Alpha:
+		whole, planes = 1, 1
+	case info.Alpha:
+		whole, planes = 4, 4
+	default:
+		whole, planes = 4, 3
+	}
+	if info.Depth == 16 {
+		return 2 * whole, 2 * planes
+	}
+	return whole, planes
+}
+
+// decodeError gives an error of the standard library's decoders its fault. After a
+// whole walk there is none but what a decoder does not read; where the walker left out
+// the image data, it may be damaged.
+func decodeError(err error) error {
+	var badJPEG stdjpeg.FormatError
+	var badPNG stdpng.FormatError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return picture.Errorf(picture.Truncated, "decode: %v", err)
+	case errors.As(err, &badJPEG), errors.As(err, &badPNG):
+		return picture.Errorf(picture.Malformed, "decode: %v", err)
+	}
+	return fmt.Errorf("decode: %w", err)
 }
 
 // deadlineReader fails once its context has ended, and with it the decoder.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"image"
 	stdpng "image/png"
 	"slices"
@@ -30,7 +29,7 @@ func stripPNG(ctx context.Context, data []byte, o picture.Options) (*picture.Str
 func decodePNG(ctx context.Context, s *picture.Stripped) (image.Image, error) {
 	img, err := stdpng.Decode(&deadlineReader{ctx, bytes.NewReader(s.Data)})
 	if err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
+		return nil, decodeError(err)
 	}
 	return img, nil
 }
@@ -118,16 +117,13 @@ func copySamples(row, pix []byte, colourType uint8, size int) {
 	}
 }
 
-// pngBytes counts the image, twice since the decoder puts interlaced ones together and
-// palettes become colours, and the new file, three times while it grows; it is hardly
+// pngBytes counts the image, again what the decoder puts together where it is
+// interlaced or a palette, and the new file, three times while it grows; it is hardly
 // longer than the samples.
 func pngBytes(s *picture.Stripped) int64 {
-	samples := int64(4)
-	if s.Info.Channels == 1 && !s.Info.Palette && !s.Info.Alpha {
-		samples = 1
+	whole, planes := bitmapSamples(s.Info)
+	if interlaced := s.Data[8+8+12]; interlaced != 0 || s.Info.Palette {
+		whole *= 2
 	}
-	if s.Info.Depth == 16 {
-		samples *= 2
-	}
-	return 5 * samples * int64(s.Info.Width) * int64(s.Info.Height)
+	return (whole + 3*planes) * int64(s.Info.Width) * int64(s.Info.Height)
 }

@@ -45,7 +45,7 @@ func (o *PixelOptions) grids(d tensor.DataType, channels int) ([]grid, error) {
 		g := &grids[c]
 		g.dataType, g.scale, g.offset = d, std*255/white, mean*255/white
 		for v := range g.element {
-			sample := (float64(v)/255*white - mean) / std
+			sample := (float64(float64(v)/255*white) - mean) / std
 			if !g.put(v, sample) {
 				return nil, fmt.Errorf("sanitize: %v is no %s: mean, std or white do not fit", sample, d)
 			}
@@ -79,7 +79,7 @@ func (g *grid) pixels() *[256]int16 {
 	table := new([256]int16)
 	for x := range table {
 		table[x] = -1
-		if v := float64(x)*g.scale + g.offset; v >= darkest && v <= brightest {
+		if v := float64(float64(x)*g.scale) + g.offset; v >= darkest && v <= brightest {
 			table[x] = int16(min(max(math.Round(v), 0), 255))
 		}
 	}

@@ -312,3 +312,23 @@ func grainy(width, height int) *image.YCbCr {
 	}
 	return img
 }
+
+// TestDamageBehindTheContainer holds that image data which verify: container does not
+// look at is refused for what is wrong with it once it has to be decoded.
+func TestDamageBehindTheContainer(t *testing.T) {
+	whole := encodeJPEG(t, photo(64, 64), 90)
+	cut := slices.Concat(whole[:len(whole)*3/4], []byte("\xFF\xD9"))
+	flipped := encodePNG(t, photo(64, 64))
+	at := bytes.Index(flipped, []byte("IDAT"))
+	body := bytes.Clone(flipped[at+4 : len(flipped)-16])
+	body[len(body)/2] ^= 0x55
+	damaged := slices.Concat(flipped[:at-4], []byte(chunk("IDAT", string(body))), flipped[len(flipped)-12:])
+	for name, file := range map[string][]byte{"jpeg": cut, "png": damaged} {
+		o := sanitize.ImageOptions{Profile: "standard", Key: testKey(t), Verify: "container"}
+		_, _, err := sanitize.Image(t.Context(), file, o)
+		var refusal *sanitize.Refusal
+		if !errors.As(err, &refusal) || refusal.Reason != sanitize.ImageMalformed && refusal.Reason != sanitize.ImageTruncated {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

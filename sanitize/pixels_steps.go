@@ -74,7 +74,7 @@ func runStep[T pixel.Sample](ctx context.Context, p *pixel.Picture[T], s Step, d
 
 // margins are those of a crop, in pixels and parts of them.
 func (s Step) margins(width, height int, drawn [4]float64) pixel.Margins {
-	percent := func(i int) float64 { return (s.MinPercent + drawn[i]*(s.MaxPercent-s.MinPercent)) / 100 }
+	percent := func(i int) float64 { return (s.MinPercent + float64(drawn[i]*(s.MaxPercent-s.MinPercent))) / 100 }
 	w, h := float64(width), float64(height)
 	return pixel.Margins{Left: w * percent(0), Top: h * percent(1), Right: w * percent(2), Bottom: h * percent(3)}
 }

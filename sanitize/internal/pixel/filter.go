@@ -30,7 +30,7 @@ func triangle(size int, origin, scale, low, high float64) *taps {
 	t.weight = make([]uint32, size*t.n)
 	shares := make([]float64, t.n)
 	for i := range t.first {
-		at := min(max(origin+scale*(float64(i)+.5)-.5, float64(least)), float64(most))
+		at := min(max(origin+float64(scale*(float64(i)+.5))-.5, float64(least)), float64(most))
 		first := min(max(int(math.Floor(at-radius))+1, least), most-t.n+1)
 		for j := range shares {
 			shares[j] = max(0, 1-math.Abs(float64(first+j)-at)/radius)

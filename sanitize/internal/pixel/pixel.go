@@ -3,9 +3,11 @@
 //
 // The steps work on planes of samples, each of a size of its own: a JPEG keeps its Y,
 // Cb and Cr and their subsampling, and nothing is converted that a step does not
-// touch. All arithmetic is in integers, so that equal pictures become equal on every
-// machine; only weights and places are computed in floating point, and rounded to 16
-// bits. Steps that mix pixels (Crop, Shrink, ShrinkPad, Rotate, Gaussian, Border)
+// touch. All arithmetic on samples is in integers, so that equal pictures become equal
+// on every machine. Weights and places are computed in floating point, with products
+// rounded before they are added (a compiler may fuse the two otherwise), and then
+// rounded to 16 bits; of those, only the weights of Gaussian rest on a function that
+// machines may round differently, math.Exp. Steps that mix pixels (Crop, Shrink, ShrinkPad, Rotate, Gaussian, Border)
 // change alpha too; those of values (Median, Bits, JPEG) leave it.
 package pixel
 

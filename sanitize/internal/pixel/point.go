@@ -35,7 +35,7 @@ func rounded[T Sample](depth int, kind Kind) []T {
 	step := float64(most) / float64(int(1)<<depth-1)
 	table := make([]T, most+1)
 	for v := range table {
-		near := float64(zero) + math.Round(float64(v-zero)/step)*step
+		near := float64(zero) + float64(math.Round(float64(v-zero)/step)*step)
 		table[v] = T(min(max(math.Round(near), 0), float64(most)))
 	}
 	return table

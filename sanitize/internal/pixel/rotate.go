@@ -25,8 +25,8 @@ func (p *Picture[T]) Rotate(ctx context.Context, degrees float64) error {
 				return err
 			}
 			// The place of the first sample of the row, from the middle, turned back.
-			dx, dy := h/2-middleX, (float64(y)+.5)*v-middleY
-			x0, y0 := fixed((cos*dx+sin*dy+middleX)/h-.5), fixed((-sin*dx+cos*dy+middleY)/v-.5)
+			dx, dy := h/2-middleX, float64((float64(y)+.5)*v)-middleY
+			x0, y0 := fixed((float64(cos*dx)+float64(sin*dy)+middleX)/h-.5), fixed((float64(cos*dy)-float64(sin*dx)+middleY)/v-.5)
 			q.along(out.row(y), x0, y0, stepX, stepY)
 		}
 		*q = out
