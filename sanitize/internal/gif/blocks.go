@@ -3,6 +3,7 @@ package gif
 import (
 	"context"
 	"encoding/binary"
+	"strings"
 
 	"weir/sanitize/internal/picture"
 )
@@ -98,13 +99,17 @@ func (s *stripper) readControl() error {
 // takes them for granted.
 func (s *stripper) readText(ctx context.Context) error {
 	first := true
-	return s.drop(ctx, "plain text", func(p []byte) error {
+	err := s.drop(ctx, "plain text", func(p []byte) error {
 		if first && len(p) != 12 {
 			return picture.Errorf(picture.Malformed, "plain text of a wrong length")
 		}
 		first = false
 		return nil
 	})
+	if err == nil && first {
+		return picture.Errorf(picture.Malformed, "plain text without blocks")
+	}
+	return err
 }
 
 // appNames are the application identifiers that a report calls by name. Any other
@@ -133,6 +138,10 @@ func (s *stripper) readApplication(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	// Pillow reads on where it expects a block that is not there.
+	if count == 0 || count == 1 && strings.HasPrefix(name, "NETSCAPE2.0") {
+		return picture.Errorf(picture.Malformed, "an application extension without blocks")
 	}
 	if loop >= 0 && s.loop < 0 {
 		s.loop, s.loopBytes = loop, n+2
