@@ -143,7 +143,11 @@ func TestDecodersReadWhatIsMade(t *testing.T) {
 			t.Fatal(err)
 		}
 		save(fmt.Sprintf("encoded-%d", i), file, digest(img.Pix))
-		f, err := encoded(t.Context(), plainEncode(img), img)
+		payload, err := plainEncode(t.Context(), img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := encoded(t.Context(), payload, img)
 		if err != nil {
 			t.Fatal(err)
 		}

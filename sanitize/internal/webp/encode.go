@@ -16,9 +16,9 @@ import (
 // maxSide is the longest side of a VP8L picture (14 bits).
 const maxSide = 1 << 14
 
-// EncodeBytesPerPixel is the memory that Encode needs for each pixel: the encoder
-// keeps the whole picture as four words a pixel.
-const EncodeBytesPerPixel = 72
+// EncodeBytesPerPixel is the memory that Encode needs for each pixel at most, beside
+// the picture itself: nativewebp keeps the symbols of all pixels as words.
+const EncodeBytesPerPixel = 56
 
 // Encode writes a picture lossless, with an orientation of 2 to 8 in EXIF unless
 // the options drop it. Equal pictures give equal files. The encoder does not look
@@ -40,8 +40,15 @@ func Encode(ctx context.Context, img *image.NRGBA, orientation uint8, o picture.
 	return s.result.Data, nil
 }
 
-// encode returns the picture as a lossless frame. Pictures that nativewebp cannot
-// write are written without its compression.
+// A large picture that takes this many bits a pixel without references is a photo:
+// nativewebp needs six times as long for it, and makes it no smaller.
+const (
+	largePicture = 1 << 18 // pixels
+	photoBits    = 10
+)
+
+// encode returns the picture as a lossless frame. Photos, and what nativewebp cannot
+// write, are written without its search for references.
 func encode(ctx context.Context, img *image.NRGBA) (frame, error) {
 	if err := picture.Checkpoint(ctx); err != nil {
 		return frame{}, err
@@ -50,13 +57,27 @@ func encode(ctx context.Context, img *image.NRGBA) (frame, error) {
 	if size.X < 1 || size.Y < 1 || size.X > maxSide || size.Y > maxSide {
 		return frame{}, picture.Errorf(picture.Unsupported, "%d × %d pixels cannot be encoded as WebP", size.X, size.Y)
 	}
+	var plain []byte
+	var err error
+	if pixels := size.X * size.Y; pixels >= largePicture {
+		if plain, err = plainEncode(ctx, img); err != nil {
+			return frame{}, err
+		}
+		if 8*len(plain) >= photoBits*pixels {
+			return encoded(ctx, plain, img)
+		}
+	}
 	if payload, err := nativeEncode(img); err == nil {
-		f, err := encoded(ctx, payload, img)
-		if err == nil || ctx.Err() != nil {
+		if f, err := encoded(ctx, payload, img); err == nil || ctx.Err() != nil {
 			return f, err
 		}
 	}
-	return encoded(ctx, plainEncode(img), img)
+	if plain == nil {
+		if plain, err = plainEncode(ctx, img); err != nil {
+			return frame{}, err
+		}
+	}
+	return encoded(ctx, plain, img)
 }
 
 // encoded walks over a payload of VP8L, decodes it, and compares it with the picture

@@ -2,15 +2,19 @@ package webp
 
 import (
 	"cmp"
+	"context"
 	"image"
 	"math/bits"
 	"slices"
+
+	"weir/sanitize/internal/picture"
 )
 
 // plainEncode returns a VP8L payload of a picture. It takes every picture: green is
 // subtracted, each pixel is predicted by the nearer of its left and upper neighbour
-// (predictor 11), and what is left is written without references.
-func plainEncode(img *image.NRGBA) []byte {
+// (predictor 11), and what is left is written without references. The error is that
+// of the context.
+func plainEncode(ctx context.Context, img *image.NRGBA) ([]byte, error) {
 	size := img.Bounds().Size()
 	w := &bitWriter{}
 	w.put(0x2F, 8)
@@ -30,23 +34,26 @@ func plainEncode(img *image.NRGBA) []byte {
 	w.put(0, 3) // no more transforms, no colour cache, one group of codes
 
 	var counts [4][256]int
-	residuals(img, func(argb [4]uint8) {
+	err := residuals(ctx, img, func(argb [4]uint8) {
 		for i, v := range argb {
 			counts[i][v]++
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
 	var codes [4][256]writtenCode
 	for i, alphabet := range [4]int{literals + lengthCodes, literals, literals, literals} {
 		codes[i] = w.code(counts[i], alphabet)
 	}
 	w.put(1, 4) // distances: a code of one symbol, 0
-	residuals(img, func(argb [4]uint8) {
+	err = residuals(ctx, img, func(argb [4]uint8) {
 		for i, v := range argb {
 			w.put(uint32(codes[i][v].bits), uint(codes[i][v].length))
 		}
 	})
 	w.put(0, 7)
-	return w.out
+	return w.out, err
 }
 
 func alphaBit(img *image.NRGBA) uint32 {
@@ -58,13 +65,16 @@ func alphaBit(img *image.NRGBA) uint32 {
 
 // residuals calls visit with green, red, blue and alpha of each pixel, less those
 // of its prediction.
-func residuals(img *image.NRGBA, visit func([4]uint8)) {
+func residuals(ctx context.Context, img *image.NRGBA, visit func([4]uint8)) error {
 	size := img.Bounds().Size()
 	at := func(x, y int) [4]uint8 {
 		p := img.Pix[y*img.Stride+4*x:]
 		return [4]uint8{p[1], p[0] - p[1], p[2] - p[1], p[3]}
 	}
 	for y := range size.Y {
+		if err := picture.Checkpoint(ctx); err != nil {
+			return err
+		}
 		for x := range size.X {
 			predicted := [4]uint8{3: 0xFF}
 			switch {
@@ -82,6 +92,7 @@ func residuals(img *image.NRGBA, visit func([4]uint8)) {
 			visit(v)
 		}
 	}
+	return nil
 }
 
 // nearer is the predictor Select (WebP lossless bitstream §4.1).
