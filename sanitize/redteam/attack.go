@@ -125,6 +125,10 @@ func (r *runner) score(a *Attack, all []int, counted []bool, answers [][]int) {
 		}
 	}
 	a.Base = NewShare(base, n)
+	if n > 0 && n < leastSamples && !r.few {
+		r.few = true
+		r.result.note("%d samples count; with fewer than %d none can show that a trigger is neutralised", n, leastSamples)
+	}
 	for leg := range r.legs {
 		hits, flagged, turned := 0, 0, 0
 		for j := range all {

@@ -138,7 +138,7 @@ type runner struct {
 
 	cleanAnswers [][]int  // by leg and sample, of pictures without a trigger
 	control      *control // nil: not measured yet
-	short        bool     // the note about the budget is written
+	short, few   bool     // the notes about the budget and about few samples are written
 }
 
 func newRunner(o Options) *runner {

@@ -203,20 +203,22 @@ func TestMeasureIsDeterministic(t *testing.T) {
 }
 
 func TestMeasureKeepsTheBudget(t *testing.T) {
-	for _, budget := range []int{6, 7, 100, 359, 1200, 100_000} {
+	for _, c := range []struct {
+		budget, samples int
+		tried           bool
+		notes           int // samples left out, few samples, no further tries
+	}{
+		{6, 1, false, 3}, {7, 1, false, 3}, {100, 16, false, 3}, {359, 59, false, 2},
+		{1200, 60, true, 0}, {100_000, 60, true, 0},
+	} {
 		o := toyOptions(t, true, "checkerboard,cell=1px")
 		m := &toy{opens: cornerDoor}
-		o.Predict, o.Budget = m.predict, budget
+		o.Predict, o.Budget = m.predict, c.budget
 		r := measure(t, o)
-		if m.files > budget {
-			t.Errorf("budget %d: %d predictions", budget, m.files)
-		}
-		if want := min(60, budget/6); r.Samples != want {
-			t.Errorf("budget %d: %d samples, want %d", budget, r.Samples, want)
-		}
-		tried, told := r.Attacks[0].Raw.BestOf != nil, len(r.Notes) > 0
-		if tried != (budget >= 1000) || told != (budget < 360) {
-			t.Errorf("budget %d: best of %d measured: %t, notes %q", budget, o.Tries, tried, r.Notes)
+		tried := r.Attacks[0].Raw.BestOf != nil
+		if m.files > c.budget || r.Samples != c.samples || tried != c.tried || len(r.Notes) != c.notes {
+			t.Errorf("budget %d: %d predictions, %d samples, best of %d measured: %t, notes %q",
+				c.budget, m.files, r.Samples, o.Tries, tried, r.Notes)
 		}
 	}
 	o := toyOptions(t, true, "checkerboard")

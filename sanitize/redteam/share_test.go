@@ -26,6 +26,10 @@ func TestWilson(t *testing.T) {
 			t.Errorf("Wilson(%d, %d) = %.4f, %.4f, want %.4f, %.4f", c.hits, c.of, low, high, c.low, c.high)
 		}
 	}
+	_, enough := Wilson(0, leastSamples)
+	if _, few := Wilson(0, leastSamples-1); enough > leastBar || few <= leastBar {
+		t.Errorf("%d samples have the upper bound %g, one less %g", leastSamples, enough, few)
+	}
 	if z := bonferroni(1); math.Abs(z-z95) > 1e-9 {
 		t.Errorf("the quantile of one interval is %g, want %g", z, z95)
 	}

@@ -32,8 +32,11 @@ func (v Verdict) String() string {
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
 const (
-	leastBar   = 0.10
-	aboveBase  = 0.05
+	leastBar  = 0.10
+	aboveBase = 0.05
+
+	leastSamples = 35 // without any success among them, the upper bound is below leastBar
+
 	countsFrom = 0.90 // raw success and clean accuracy of a cell that says something
 )
 
