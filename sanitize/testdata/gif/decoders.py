@@ -44,7 +44,7 @@ def pillow(data):
                 raw.append(image.tobytes())
                 rgba.append(image.convert("RGB").tobytes() + image.convert("RGBA").tobytes())
             return dict(mode=mode, size=size, frames=frames, transparent=transparent, turned=turned,
-                        raw=digest(*raw), rgba=digest(*rgba))
+                        raw=digest(*raw), rgba=digest(*rgba), first=digest(raw[0], rgba[0]))
     except Exception:
         return None
 
