@@ -83,6 +83,10 @@ func (s *stripper) application(marker byte, p []byte) error {
 		return err
 	}
 	early := s.scans == 0
+	if early && len(p) < 7 && (marker == mAPP0 && bytes.HasPrefix(p, []byte("JFIF")) ||
+		marker == mAPP14 && bytes.HasPrefix(p, []byte(sigAdobe))) { // Pillow fails
+		return picture.Errorf(picture.Malformed, "APP%d of %d bytes", marker-mAPP0, len(p))
+	}
 	s.header.last.note(marker, p)
 	switch {
 	case marker == mAPP0 && early && len(p) >= jfifLength && string(p[:5]) == sigJFIF:

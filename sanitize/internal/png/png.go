@@ -13,8 +13,8 @@
 // and they have room for text.
 //
 // Refused: unknown critical chunks, a zlib stream that holds more or less than the
-// rows or claims a window smaller than it may need, palette indices without an entry,
-// and ancillary chunks over which libpng or Pillow give up on the whole file.
+// rows or reaches back beyond its window, palette indices without an entry, and
+// ancillary chunks over which libpng or Pillow give up on the whole file.
 //
 // An animation (APNG) is refused by default. With FirstFrame its chunks go and the
 // still picture in IDAT stays. With KeepAnimation acTL, fcTL and fdAT are written

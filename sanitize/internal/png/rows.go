@@ -75,9 +75,6 @@ type row struct {
 // undone if unfilter is set. It returns the length of the zlib stream.
 func (p *plane) eachRow(ctx context.Context, unfilter bool, visit func(row) error) (int, error) {
 	in := &stream{chunks: append([][]byte(nil), p.chunks...)}
-	if err := p.checkWindow(); err != nil {
-		return 0, err
-	}
 	z, err := zlib.NewReader(in)
 	if err != nil {
 		return 0, inflateError(err)
@@ -115,20 +112,6 @@ func (p *plane) eachRow(ctx context.Context, unfilter bool, visit func(row) erro
 	return in.read, nil
 }
 
-// checkWindow refuses a window (RFC 1950 §2.2) that is smaller than the rows and than
-// what deflate allows: zlib fails at a distance beyond it, and Go does not.
-func (p *plane) checkWindow() error {
-	if len(p.chunks) == 0 {
-		return nil
-	}
-	window := 1 << (8 + int(p.chunks[0][0]>>4))
-	rows := (1 + p.header.rowBytes(p.header.Width)) * p.header.Height
-	if window < min(rows, 1<<15) {
-		return picture.Errorf(picture.Unsupported, "a zlib stream with a window of %d bytes", window)
-	}
-	return nil
-}
-
 func inflateError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return picture.Errorf(picture.Truncated, "image data ends before the last row")
@@ -159,6 +142,9 @@ func (s *stripper) inspect(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
+			return err
+		}
+		if err := p.checkWindow(ctx); err != nil {
 			return err
 		}
 		s.result.Remove("bytes after the zlib stream", p.length-length)
