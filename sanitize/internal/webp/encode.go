@@ -16,9 +16,9 @@ import (
 // maxSide is the longest side of a VP8L picture (14 bits).
 const maxSide = 1 << 14
 
-// EncodeBytesPerPixel is the memory that Encode needs for each pixel at most, beside
-// the picture itself: nativewebp keeps the symbols of all pixels as words.
-const EncodeBytesPerPixel = 56
+// EncodeBytesPerPixel is what Encode allocates for each pixel at most, beside the
+// picture itself: nativewebp keeps the symbols of all pixels as words.
+const EncodeBytesPerPixel = 72
 
 // Encode writes a picture lossless, with an orientation of 2 to 8 in EXIF unless
 // the options drop it. Equal pictures give equal files. The encoder does not look
