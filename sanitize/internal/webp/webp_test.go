@@ -306,6 +306,7 @@ func TestLimits(t *testing.T) {
 		"metadata":   {riff(string(data[12:]), fourCC("JUNK", "12345678")), func(l *picture.Limits) { l.MaxMetadataBytes = 15 }, picture.TooManySegments},
 		"frames":     {seed(t, "animation.webp"), func(l *picture.Limits) { l.MaxFrames = 2 }, picture.TooManyFrames},
 		"one frame":  {seed(t, "animation.webp"), func(l *picture.Limits) { l.MaxFrames = 0 }, picture.TooManyFrames},
+		"animation":  {seed(t, "animation.webp"), func(l *picture.Limits) { l.MaxExpansion = 3*32*24*4/int64(len(seed(t, "animation.webp"))) - 1 }, picture.Expands},
 		"all frames": {seed(t, "animation.webp"), func(l *picture.Limits) { l.MaxPixels = 3*32*24 - 1 }, picture.TooManyPixels},
 	} {
 		o := options()
