@@ -70,7 +70,7 @@ func (r *runner) attack(ctx context.Context, t *Trigger) error {
 	a := Attack{Name: t.Name, Trigger: t.Spec, target: r.target(all, answers)}
 	counted := make([]bool, len(all))
 	for j, i := range all {
-		counted[j] = a.target >= 0 && r.samples[i].class != a.target
+		counted[j] = a.target < 0 || r.samples[i].class != a.target
 	}
 	r.score(&a, all, counted, answers)
 	if err := r.figures(ctx, &a, t, all, counted); err != nil {
@@ -135,7 +135,7 @@ func (r *runner) score(a *Attack, all []int, counted []bool, answers [][]int) {
 			if answers[leg][j] == refused {
 				turned++
 			}
-			if counted[j] && answers[leg][j] == a.target {
+			if counted[j] && a.target >= 0 && answers[leg][j] == a.target {
 				hits++
 			}
 			if answers[leg][j] != answers[0][j] {
@@ -148,9 +148,6 @@ func (r *runner) score(a *Attack, all []int, counted []bool, answers [][]int) {
 			continue
 		}
 		c := Cell{Leg: l, Flagged: NewShare(flagged, len(all)), Verdict: judge(a.Base, a.Raw.Success, l.Success)}
-		if a.target < 0 && len(all) > 0 {
-			c.Verdict = NoEffect // no sample has moved at all
-		}
 		c.Counts = a.Raw.Success.Share >= countsFrom && r.result.accurate()
 		a.Cells = append(a.Cells, c)
 	}
@@ -168,7 +165,7 @@ func (r *runner) victim(a *Attack, all []int, counted []bool, raw []int) *Victim
 	}
 	hits, of := make([]int, r.classes), make([]int, r.classes)
 	for j, i := range all {
-		if c := r.samples[i].class; counted[j] && c < r.classes {
+		if c := r.samples[i].class; counted[j] {
 			of[c]++
 			if raw[j] == a.target && r.samples[i].raw != a.target {
 				hits[c]++

@@ -237,6 +237,11 @@ func (r *runner) clean(ctx context.Context) error {
 	if len(kept) == 0 {
 		return errors.New("redteam: the model refuses all of the samples")
 	}
+	for _, s := range append([]sample{{class: r.o.Target}, {class: r.o.Source}}, kept...) {
+		if s.class >= r.classes {
+			return fmt.Errorf("redteam: there is no class %d; the model has %d", s.class, r.classes)
+		}
+	}
 	if n := len(r.samples) - len(kept); n > 0 {
 		r.result.note("%d samples are left out, since the model refuses them", n)
 		r.skip(n * len(r.legs) * len(r.o.Triggers))

@@ -264,6 +264,8 @@ func TestMeasureErrors(t *testing.T) {
 		"no name of its own":       func(o *Options) { o.Profiles[1].Name = "raw" },
 		`"keep" is there twice`:    func(o *Options) { o.Profiles[1].Name = "keep" },
 		"sample 3: image: unknown": func(o *Options) { o.Samples[3].File = []byte("text") },
+		"no class 4; the model":    func(o *Options) { o.Target = 4 },
+		"no class 5; the model":    func(o *Options) { o.Samples[7].Class = 5 },
 		"refuses all": func(o *Options) {
 			o.Predict = func(_ context.Context, f [][]byte) ([][]float64, error) { return make([][]float64, len(f)), nil }
 		},
