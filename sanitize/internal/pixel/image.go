@@ -1,9 +1,9 @@
 package pixel
 
 import (
+	"encoding/binary"
 	"fmt"
 	"image"
-	"image/color"
 )
 
 // ratios are the subsamplings of image.YCbCr, by the pixels that a sample of Cb and
@@ -43,7 +43,7 @@ func From8(img image.Image) (*Picture[uint8], error) {
 			{Pix: m.Cb, Stride: m.CStride, Width: cw, Height: ch, H: h, V: v, Kind: Difference},
 			{Pix: m.Cr, Stride: m.CStride, Width: cw, Height: ch, H: h, V: v, Kind: Difference},
 		}
-	case *image.Gray16, *image.RGBA64, *image.NRGBA64, *image.NYCbCrA:
+	case *image.Gray16, *image.RGBA64, *image.NRGBA64:
 		return nil, nil
 	default:
 		flat, err := NRGBA(img)
@@ -115,8 +115,10 @@ func From16(img image.Image) (*Picture[uint16], error) {
 			}
 		}
 		return p, p.Check()
-	case *image.RGBA64, *image.NRGBA64, *image.NYCbCrA:
-		p.Planes = deep(img, size)
+	case *image.RGBA64:
+		p.Planes = deep(m.Pix[m.PixOffset(m.Rect.Min.X, m.Rect.Min.Y):], m.Stride, size, true)
+	case *image.NRGBA64:
+		p.Planes = deep(m.Pix[m.PixOffset(m.Rect.Min.X, m.Rect.Min.Y):], m.Stride, size, false)
 	default:
 		flat, err := NRGBA(img)
 		if err != nil {
@@ -142,22 +144,24 @@ func newPlanes(size image.Point, n int) []Plane[uint16] {
 	return planes
 }
 
-// deep reads an image of 16 bits pixel by pixel.
-func deep(img image.Image, size image.Point) []Plane[uint16] {
+// deep reads pixels of four samples of 16 bits, big-endian. Colours that were
+// multiplied by alpha are divided by it.
+func deep(pix []uint8, stride int, size image.Point, multiplied bool) []Plane[uint16] {
 	planes := newPlanes(size, 4)
-	origin := img.Bounds().Min
-	straight, _ := img.(*image.NRGBA64)
-	i := 0
 	for y := range size.Y {
-		for x := range size.X {
-			var c color.NRGBA64
-			if straight != nil {
-				c = straight.NRGBA64At(origin.X+x, origin.Y+y)
-			} else {
-				c, _ = color.NRGBA64Model.Convert(img.At(origin.X+x, origin.Y+y)).(color.NRGBA64)
+		alpha := planes[3].row(y)
+		for x := range alpha {
+			alpha[x] = binary.BigEndian.Uint16(pix[y*stride+8*x+6:])
+		}
+		for c := range 3 {
+			row := planes[c].row(y)
+			for x, a := range alpha {
+				v := binary.BigEndian.Uint16(pix[y*stride+8*x+2*c:])
+				if multiplied && a != 0xFFFF && a != 0 {
+					v = uint16(min(uint32(v)*0xFFFF/uint32(a), 0xFFFF))
+				}
+				row[x] = v
 			}
-			planes[0].Pix[i], planes[1].Pix[i], planes[2].Pix[i], planes[3].Pix[i] = c.R, c.G, c.B, c.A
-			i++
 		}
 	}
 	return planes
@@ -176,33 +180,47 @@ func (p *Picture[T]) opaque() bool {
 // *image.NRGBA64, or where the source had 8 bits an *image.NRGBA.
 func Image16(p *Picture[uint16], narrow bool) image.Image {
 	rect := image.Rect(0, 0, p.Width, p.Height)
-	switch {
-	case len(p.Planes) == 1:
+	if len(p.Planes) == 1 {
 		out := image.NewGray16(rect)
 		for i, v := range p.Planes[0].Pix {
 			out.Pix[2*i], out.Pix[2*i+1] = uint8(v>>8), uint8(v)
 		}
 		return out
-	case narrow:
+	}
+	planes := p.four()
+	if narrow {
 		out := image.NewNRGBA(rect)
-		merge(out.Pix, 4, p, func(dst []uint8, v uint16) { dst[0] = narrowed(v) })
+		for y := range p.Height {
+			row := out.Pix[y*out.Stride:]
+			for c := range planes {
+				for x, v := range planes[c].row(y) {
+					row[4*x+c] = narrowed(v)
+				}
+			}
+		}
 		return out
 	}
 	out := image.NewNRGBA64(rect)
-	merge(out.Pix, 8, p, func(dst []uint8, v uint16) { dst[0], dst[1] = uint8(v>>8), uint8(v) })
+	for y := range p.Height {
+		row := out.Pix[y*out.Stride:]
+		for c := range planes {
+			for x, v := range planes[c].row(y) {
+				binary.BigEndian.PutUint16(row[8*x+2*c:], v)
+			}
+		}
+	}
 	return out
 }
 
-// merge writes the samples of all planes, and full alpha if there is none.
-func merge(pix []uint8, bytes int, p *Picture[uint16], put func(dst []uint8, v uint16)) {
-	size := bytes / 4
-	for i := range 4 {
-		for j := range p.Width * p.Height {
-			v := uint16(0xFFFF)
-			if i < len(p.Planes) {
-				v = p.Planes[i].Pix[j]
-			}
-			put(pix[bytes*j+size*i:], v)
-		}
+// four returns the planes with one of full alpha, of which all rows are one, where
+// there is none.
+func (p *Picture[T]) four() []Plane[T] {
+	if len(p.Planes) == 4 {
+		return p.Planes
 	}
+	full := make([]T, p.Width)
+	for x := range full {
+		full[x] = T(top[T]())
+	}
+	return append(p.Planes[:3:3], Plane[T]{Pix: full, Width: p.Width, Height: p.Height})
 }

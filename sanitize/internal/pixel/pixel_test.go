@@ -125,6 +125,14 @@ func TestImage16(t *testing.T) {
 	if got, ok := Image16(planes16(t, colour), false).(*image.NRGBA64); !ok || !bytes.Equal(got.Pix, colour.Pix) {
 		t.Error("colour of 16 bits changes")
 	}
+	multiplied := image.NewRGBA64(colour.Rect)
+	noise(func(x, y int, c color.NRGBA64) { multiplied.Set(x, y, c) }, 9, 5)
+	got := Image16(planes16(t, multiplied), false)
+	for i := range 9 * 5 {
+		if want := color.NRGBA64Model.Convert(multiplied.At(i%9, i/9)); got.At(i%9, i/9) != want {
+			t.Fatalf("%v becomes %v, want %v", multiplied.At(i%9, i/9), got.At(i%9, i/9), want)
+		}
+	}
 	flat := image.NewNRGBA(colour.Rect)
 	noise(func(x, y int, c color.NRGBA64) { flat.Set(x, y, c) }, 9, 5)
 	if got := Image16(planes16(t, flat), true).(*image.NRGBA); !bytes.Equal(got.Pix, flat.Pix) {
