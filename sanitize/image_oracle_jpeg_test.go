@@ -34,7 +34,9 @@ var _ = registerGrammar(sanitize.FormatJPEG, grammar{
 		case *image.RGBA:
 			return 3, "three components that are rounded differently"
 		}
-		return 255, "CMYK has no luma; each converts by its own formula"
+		// Of unsubsampled CMYK it is 3; but YCCK goes through RGB, where colours that are
+		// clipped take the difference of the two ways to scale chroma up into luma.
+		return 64, "clipped colours of YCCK with subsampled chroma"
 	},
 })
 
@@ -71,6 +73,7 @@ type drawn struct {
 	components    []drawnComponent
 	hmax, vmax    int
 	restart       int
+	dc, ac        int // largest values of coefficients before dequantisation
 
 	acc  uint32 // bits that wait for a whole byte
 	bits int
@@ -86,10 +89,18 @@ var factors = [][][2]int{
 }
 
 func drawnJPEG(r *rand.Rand) []byte {
-	d := &drawn{r: r, width: 1 + r.IntN(70), height: 1 + r.IntN(70)}
+	d := &drawn{r: r, width: 1 + r.IntN(70), height: 1 + r.IntN(70), dc: 20, ac: 6}
+	if r.IntN(4) == 0 { // up to and beyond what a picture can give
+		d.dc, d.ac = 1+r.IntN(1000), 1+r.IntN(1000)
+	}
 	d.out.WriteString("\xFF\xD8")
 	ids := []int{1, 2, 3, 4}
-	switch r.IntN(6) {
+	count := []int{1, 3, 3, 3, 4}[r.IntN(5)]
+	sampling, marker := factors[r.IntN(len(factors))], r.IntN(6)
+	if count == 4 && r.IntN(3) > 0 { // of these few pass otherwise
+		sampling, marker = factors[2*r.IntN(2)], 2
+	}
+	switch marker {
 	case 0, 1:
 		d.segment(0xE0, "JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
 	case 2:
@@ -99,8 +110,6 @@ func drawnJPEG(r *rand.Rand) []byte {
 	case 4:
 		ids = []int{0, 1, 2, 3}
 	}
-	count := []int{1, 3, 3, 3, 4}[r.IntN(5)]
-	sampling := factors[r.IntN(len(factors))]
 	for i := range count {
 		c := drawnComponent{id: ids[i], h: 1 + r.IntN(4), v: 1 + r.IntN(4)}
 		if sampling != nil {
@@ -233,14 +242,14 @@ func (d *drawn) resetPrediction() {
 	}
 }
 
-// block writes one block of random values, small enough to be those of a picture.
+// block writes one block of random values.
 func (d *drawn) block(c *drawnComponent, first, last, high int) {
 	if first == 0 {
 		if high > 0 {
 			d.put(d.r.IntN(2), 1)
 			return
 		}
-		value := d.r.IntN(41) - 20
+		value := d.r.IntN(2*d.dc+1) - d.dc
 		d.value(value-c.predicted, 0, 4)
 		c.predicted = value
 		first++
@@ -255,7 +264,7 @@ func (d *drawn) block(c *drawnComponent, first, last, high int) {
 			return
 		}
 		k += run
-		value := 1 + d.r.IntN(6)
+		value := 1 + d.r.IntN(d.ac)
 		if d.r.IntN(2) == 0 {
 			value = -value
 		}
