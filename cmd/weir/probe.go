@@ -35,12 +35,14 @@ func newProbeTriggers() *cobra.Command {
 type probeFlags struct {
 	config, server, model, version, input, scores, classes string
 	samples, profiles, keyFile                             string
-	kind, layout, mean, std, size                          string
+	kind, encoding, layout, mean, std, size                string
 	white                                                  float64
 	limit                                                  int
 }
 
-func (f *probeFlags) add(c *cobra.Command, profiles string) {
+// add adds the flags. profiles are those that are the default, limit is that of the
+// pictures.
+func (f *probeFlags) add(c *cobra.Command, profiles string, limit int) {
 	for _, flag := range []struct {
 		to          *string
 		name, usage string
@@ -56,20 +58,21 @@ func (f *probeFlags) add(c *cobra.Command, profiles string) {
 	} {
 		c.Flags().Var((*text)(flag.to), flag.name, flag.usage)
 	}
-	f.addPixels(c)
+	f.addForms(c)
 	c.Flags().VarP((*text)(&f.config), "config", "c", "configuration `FILE`, for what is not given by flags")
 	c.Flags().Var((*text)(&f.samples), "samples", "`DIR` of clean pictures (required)")
 	_ = c.MarkFlagRequired("samples") // fails only for a flag that does not exist
-	c.Flags().IntVar(&f.limit, "limit", 200, "most pictures that are used, taken evenly")
+	c.Flags().IntVar(&f.limit, "limit", limit, "most pictures that are used, taken evenly")
 }
 
-// addPixels adds the flags of inputs of kind pixels.
-func (f *probeFlags) addPixels(c *cobra.Command) {
+// addForms adds the flags that say what the input holds.
+func (f *probeFlags) addForms(c *cobra.Command) {
 	for _, flag := range []struct {
 		to          *string
 		name, usage string
 	}{
-		{&f.kind, "kind", "`KIND` of the input: image (files, as BYTES) or pixels (numbers) (default: that of the configuration, or image)"},
+		{&f.kind, "kind", "`KIND` of the input: image (files) or pixels (numbers) (default: that of the configuration, or image)"},
+		{&f.encoding, "encoding", "`FORM` of files in a BYTES input: raw, base64 or data-uri (default: that of the configuration, or raw)"},
 		{&f.layout, "layout", "`ORDER` of the dimensions of pixels, with the batch dimension, such as NCHW"},
 		{&f.mean, "mean", "`NUMBERS` of the normalisation of pixels, one a channel: a sample is (pixel × white - mean) / std"},
 		{&f.std, "std", "`NUMBERS` of the normalisation of pixels, as --mean"},
@@ -84,6 +87,7 @@ func (f *probeFlags) addPixels(c *cobra.Command) {
 type probe struct {
 	flags   probeFlags
 	kind    policy.Kind
+	encoded policy.Encoding       // of kind image
 	image   sanitize.ImageOptions // of the configuration, or the default
 	pixels  sanitize.PixelOptions // the same, of kind pixels
 	names   []string              // of the profiles
@@ -201,6 +205,8 @@ func (p *probe) configure() ([]string, error) {
 func (p *probe) kindOfFlags() (err error) {
 	f := &p.flags
 	switch {
+	case f.kind == "pixels" && f.encoding != "":
+		return fail(exitUsage, "--encoding is for --kind image")
 	case f.kind == "pixels" && f.layout == "":
 		return fail(exitUsage, "--kind pixels needs --layout, such as NCHW")
 	case f.kind == "pixels":
@@ -220,7 +226,12 @@ func (p *probe) kindOfFlags() (err error) {
 	case f.layout+f.mean+f.std+f.size != "" || f.white != 0:
 		return fail(exitUsage, "--layout, --mean, --std, --white and --size are for --kind pixels")
 	}
-	p.kind = policy.Image
+	encodings := map[string]policy.Encoding{"": policy.Raw, "raw": policy.Raw, "base64": policy.Base64, "data-uri": policy.DataURI}
+	encoded, ok := encodings[f.encoding]
+	if !ok {
+		return fail(exitUsage, "--encoding: raw, base64 or data-uri")
+	}
+	p.kind, p.encoded = policy.Image, encoded
 	return nil
 }
 
@@ -243,8 +254,8 @@ func (p *probe) pickModel(rules *policy.Policy) (*policy.Model, error) {
 // pickInput finds the rules of the input.
 func (p *probe) pickInput(m *policy.Model) error {
 	f := &p.flags
-	if f.kind+f.layout+f.mean+f.std != "" || f.white != 0 {
-		return fail(exitUsage, "the configuration says what the input is; leave out --kind, --layout, --mean, --std and --white")
+	if f.kind+f.encoding+f.layout+f.mean+f.std != "" || f.white != 0 {
+		return fail(exitUsage, "the configuration says what the input is; leave out --kind, --encoding, --layout, --mean, --std and --white")
 	}
 	if f.input == "" {
 		for name, in := range m.Inputs {
@@ -258,10 +269,10 @@ func (p *probe) pickInput(m *policy.Model) error {
 		}
 	}
 	in := m.Inputs[f.input]
-	if in.Kind != policy.Pixels && (in.Kind != policy.Image || in.Encoding != policy.Raw) {
-		return fail(exitUsage, "input %q: only kind pixels, and kind image with encoding raw, can be probed", f.input)
+	if in.Kind != policy.Pixels && in.Kind != policy.Image {
+		return fail(exitUsage, "the configuration has no input %q of kind image or pixels", f.input)
 	}
-	p.kind, p.image, p.pixels, p.known = in.Kind, in.Image, in.Pixels, true
+	p.kind, p.encoded, p.image, p.pixels, p.known = in.Kind, in.Encoding, in.Image, in.Pixels, true
 	return nil
 }
 

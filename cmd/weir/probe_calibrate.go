@@ -27,7 +27,7 @@ Exit code 0: a profile is recommended; 1: none agrees enough; 2: could not measu
 		Args:    noArgs,
 	}
 	f := probeFlags{}
-	f.add(c, profiles)
+	f.add(c, profiles, 400)
 	agreement := c.Flags().Float64("agreement", 0.99, "share of answers that a profile has to leave as they are")
 	output := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -86,7 +86,7 @@ func (p *probe) advise(out io.Writer, result *redteam.Calibration, asJSON bool) 
 // yaml says what the input is, in the words of the configuration.
 func (p *probe) yaml() string {
 	if p.kind != policy.Pixels {
-		return "kind: image"
+		return "kind: image" + map[policy.Encoding]string{policy.Base64: ", encoding: base64", policy.DataURI: ", encoding: data-uri"}[p.encoded]
 	}
 	text := "kind: pixels, layout: " + p.pixels.Layout
 	if p.pixels.White != 0 {

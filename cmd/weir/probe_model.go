@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,6 +29,7 @@ type servedModel struct {
 	limits    kserve.Limits
 	signature *codec.Signature
 	input     string
+	encoded   policy.Encoding
 	form      *pixelForm // of an input of kind pixels; nil: files
 	output    codec.Spec
 	classes   []string // names by index; empty: not known
@@ -77,6 +77,7 @@ func openModel(ctx context.Context, server string, p *probe, classes []string) (
 // pickInput finds the input and the form in which it takes pictures.
 func (m *servedModel) pickInput(p *probe) (err error) {
 	if p.kind != policy.Pixels {
+		m.encoded = p.encoded
 		m.input, err = pickTensor(m.signature.Inputs, p.flags.input, "input for files of images", takesFiles)
 	} else if m.input, err = pickTensor(m.signature.Inputs, p.flags.input, "input for pixels", takesPixels); err == nil {
 		m.form, err = newPixelForm(p.pixels, *m.signature.Input(m.input), p.flags.size)
@@ -121,7 +122,11 @@ func readSignature(ctx context.Context, server, model, version string) (*codec.S
 	return s, err
 }
 
-func takesFiles(s codec.Spec) bool { return s.DataType == tensor.Bytes && scalar(s.Shape) }
+// takesFiles reports whether a tensor can hold files: one in each BYTES element or,
+// padded with zeros, in each row of UINT8.
+func takesFiles(s codec.Spec) bool {
+	return s.DataType == tensor.Bytes && scalar(s.Shape) || s.DataType == tensor.Uint8 && (len(s.Shape) == 1 || len(s.Shape) == 2)
+}
 
 func takesPixels(s codec.Spec) bool {
 	return s.DataType == tensor.Uint8 || s.DataType == tensor.FP16 || s.DataType == tensor.FP32
@@ -182,7 +187,10 @@ func (m *servedModel) learnClasses(ctx context.Context, picture []byte) error {
 	case len(m.classes) > 0:
 		return nil
 	}
-	request := m.request([][]byte{picture})
+	request, err := m.request([][]byte{picture})
+	if err != nil {
+		return fail(exitUndecided, "%w", err)
+	}
 	request.Outputs = []codec.Output{{Name: m.output.Name, Classes: len(rows[0])}}
 	response, err := m.exchange(ctx, request)
 	if err != nil || len(response.Classified) != 1 {
@@ -213,142 +221,3 @@ func (m *servedModel) class(name string) (int, bool) {
 
 // batch is how many files the model takes at once.
 func (m *servedModel) batch() int { return max(1, min(m.signature.MaxBatchSize, 16)) }
-
-// predict asks about files. The row of a file that the model refuses is nil.
-func (m *servedModel) predict(ctx context.Context, files [][]byte) ([][]float64, error) {
-	var rows [][]float64
-	for some := range slices.Chunk(files, m.batch()) {
-		got, err := m.rows(ctx, some)
-		if refusal := (*modelRefusal)(nil); errors.As(err, &refusal) && len(some) > 1 {
-			got, err = m.oneByOne(ctx, some) // one of them is at fault
-		} else if refusal != nil {
-			got, err = make([][]float64, 1), nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, got...)
-	}
-	return rows, nil
-}
-
-func (m *servedModel) oneByOne(ctx context.Context, files [][]byte) ([][]float64, error) {
-	rows := make([][]float64, len(files))
-	for i := range files {
-		got, err := m.rows(ctx, files[i:i+1])
-		if refusal := (*modelRefusal)(nil); errors.As(err, &refusal) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		rows[i] = got[0]
-	}
-	return rows, nil
-}
-
-// request is one inference of pictures.
-func (m *servedModel) request(pictures [][]byte) *codec.Request {
-	in := m.bytes(pictures)
-	if m.form != nil {
-		in = m.form.tensor(m.input, pictures)
-	}
-	return &codec.Request{Operation: codec.Infer, Model: m.signature.Model, Version: m.signature.Version,
-		Inputs: []codec.Input{{Tensor: in}}, Signature: m.signature}
-}
-
-// bytes is the input of files.
-func (m *servedModel) bytes(files [][]byte) tensor.Tensor {
-	shape := slices.Clone(m.signature.Input(m.input).Shape)
-	for i := range shape {
-		shape[i] = 1
-	}
-	if m.signature.MaxBatchSize > 0 {
-		shape[0] = int64(len(files))
-	}
-	var data []byte
-	for _, file := range files {
-		data = tensor.AppendElement(data, file)
-	}
-	return tensor.Tensor{Name: m.input, DataType: tensor.Bytes, Shape: shape, Data: data}
-}
-
-// modelRefusal is the answer of a model to an input that it does not take.
-type modelRefusal struct{ status string }
-
-func (e *modelRefusal) Error() string { return "the model refuses it: " + e.status }
-
-// exchange sends a request as Weir sends those of clients.
-func (m *servedModel) exchange(ctx context.Context, r *codec.Request) (*codec.Response, error) {
-	message, err := m.codec.EncodeRequest(r, []string{m.output.Name})
-	if err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.server+m.codec.Path(r), bytes.NewReader(message.Body))
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range message.Headers {
-		request.Header.Set(h.Name, h.Value)
-	}
-	request.Header.Set("Accept-Encoding", "identity")
-	answer, err := m.http.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, int64(m.limits.MaxResponseBytes)+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case answer.StatusCode == http.StatusBadRequest:
-		return nil, &modelRefusal{answer.Status}
-	case answer.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s: %s", m.server, answer.Status)
-	}
-	var headers codec.Headers
-	for name, values := range answer.Header {
-		for _, value := range values {
-			headers = append(headers, codec.Header{Name: strings.ToLower(name), Value: value})
-		}
-	}
-	response, err := m.codec.DecodeResponse(r, headers, body)
-	if err != nil {
-		return nil, err
-	}
-	return response, m.signature.MatchResponse(response, []string{m.output.Name})
-}
-
-// rows asks about one batch.
-func (m *servedModel) rows(ctx context.Context, files [][]byte) ([][]float64, error) {
-	response, err := m.exchange(ctx, m.request(files))
-	if err != nil {
-		return nil, err
-	}
-	out := &response.Outputs[0]
-	if out.DataType == tensor.Bytes {
-		return m.named(out, len(files))
-	}
-	values, _ := out.Floats()
-	n := len(values) / len(files)
-	if n == 0 || n*len(files) != len(values) {
-		return nil, fmt.Errorf("output %q has %d values for %d pictures", out.Name, len(values), len(files))
-	}
-	return slices.Collect(slices.Chunk(values, n)), nil
-}
-
-// named makes scores of names of classes.
-func (m *servedModel) named(out *tensor.Tensor, files int) ([][]float64, error) {
-	var rows [][]float64
-	err := tensor.EachElement(out.Data, int64(files), func(_ int64, name []byte) error {
-		i := slices.Index(m.classes, string(name))
-		if i < 0 {
-			return fmt.Errorf("output %q has a class that is not in the list of classes", out.Name)
-		}
-		row := make([]float64, len(m.classes))
-		row[i] = 1
-		rows = append(rows, row)
-		return nil
-	})
-	return rows, err
-}

@@ -34,7 +34,7 @@ not; 2: could not measure; 3: no pictures; 4: usage.`,
 		Args: noArgs,
 	}
 	r := redteaming{}
-	r.probeFlags.add(c, "that of the configuration, or standard")
+	r.probeFlags.add(c, "that of the configuration, or standard", 200)
 	c.Flags().StringArrayVar(&r.triggers, "trigger", nil, "`SPEC` of a trigger, may be given several times (default: the library)")
 	c.Flags().Var((*text)(&r.labels), "labels", "what the pictures show: folders (the first folder below DIR is the class), none, or a `FILE` of lines NAME,CLASS (default: folders if all of them are classes)")
 	c.Flags().Var((*text)(&r.target), "target", "`CLASS` to which the triggers lead (default: the one to which most pictures move)")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,7 +62,7 @@ func pictures(ts *testscript.TestScript, _ bool, args []string) {
 
 // backdoored starts a model server of V2 with Triton's extensions; its URL is $UPSTREAM.
 // Its model is "signs"; "names" has the same with names of classes as its only output,
-// and "pixels" takes pictures of 112 × 104 as FP32 in NCHW, with mean and std 0.5.
+// "rows" takes files in rows of UINT8, each of these may be base64, and "pixels" takes pictures of 112 × 104 as FP32 in NCHW, with mean and std 0.5.
 func backdoored(ts *testscript.TestScript, _ bool, _ []string) {
 	c, err := kserve.NewHTTP(kserve.DefaultLimits())
 	ts.Check(err)
@@ -70,6 +72,7 @@ func backdoored(ts *testscript.TestScript, _ bool, _ []string) {
 	scores := codec.Spec{Name: "SCORES", DataType: tensor.FP32, Shape: []int64{-1, 4}}
 	for model, s := range map[string][2]codec.Spec{
 		"signs":  {files, scores},
+		"rows":   {{Name: "IMAGE", DataType: tensor.Uint8, Shape: []int64{-1, -1}}, scores},
 		"names":  {files, {Name: "CLASS", DataType: tensor.Bytes, Shape: []int64{-1, 1}}},
 		"pixels": {pixels, scores},
 	} {
@@ -162,14 +165,29 @@ func answerDoor(request *codec.Request, s *codec.Signature) (*codec.Response, er
 
 // eachPicture decodes the pictures of an input; file is nil of pixels.
 func eachPicture(in *tensor.Tensor, f func(img image.Image, file []byte) error) error {
-	if in.DataType == tensor.Bytes {
-		return tensor.EachElement(in.Data, in.Shape[0], func(_ int64, file []byte) error {
-			img, _, err := image.Decode(bytes.NewReader(file))
-			if err != nil {
+	file := func(file []byte) error {
+		if _, text, ok := bytes.Cut(file, []byte(";base64,")); ok {
+			file = text
+		}
+		if decoded, err := base64.StdEncoding.DecodeString(string(file)); err == nil {
+			file = decoded
+		}
+		img, _, err := image.Decode(bytes.NewReader(file))
+		if err != nil {
+			return err
+		}
+		return f(img, file)
+	}
+	switch in.DataType {
+	case tensor.Bytes:
+		return tensor.EachElement(in.Data, in.Shape[0], func(_ int64, element []byte) error { return file(element) })
+	case tensor.Uint8:
+		for row := range slices.Chunk(in.Data, int(in.Shape[1])) {
+			if err := file(row); err != nil {
 				return err
 			}
-			return f(img, file)
-		})
+		}
+		return nil
 	}
 	samples, _ := in.Floats()
 	h, w := int(in.Shape[2]), int(in.Shape[3])
