@@ -126,6 +126,9 @@ func (b *blocks) places(d *directory, offsets, counts uint16) error {
 		if b.counts[i] == 0 || b.compression == plain && int64(b.counts[i]) > 8*int64(b.width)*int64(b.height) {
 			return picture.Errorf(picture.Malformed, "a block of %d bytes", b.counts[i]) // Go takes no longer ones
 		}
+		if size := b.width * b.height * b.samples * b.bits / 8; b.tiles && b.compression == plain && int64(b.counts[i]) != int64(size) {
+			return picture.Errorf(picture.Malformed, "a plain tile of %d bytes, not %d", b.counts[i], size) // OpenCV's libtiff neither
+		}
 		d.refer(uint64(from), uint64(b.counts[i]))
 	}
 	return nil
@@ -200,8 +203,10 @@ func (b *blocks) open(p []byte) (*blockReader, error) {
 	r.out = r.in
 	switch b.compression {
 	case lzwCoded:
-		if len(p) >= 2 && p[0] == 0 && p[1]&1 == 1 {
-			return nil, picture.Errorf(picture.Unsupported, "LZW of the old bit order")
+		// The first of its nine-bit codes clears the table. Without it, libtiff stops, or
+		// takes the codes for ones of an older order of bits.
+		if len(p) < 2 || p[0] != 0x80 || p[1]&0x80 != 0 {
+			return nil, picture.Errorf(picture.Malformed, "LZW data that begins with no clear code")
 		}
 		r.out = lzw.NewReader(r.in, lzw.MSB, 8)
 	case deflate, oldDeflate:

@@ -86,9 +86,6 @@ func (f *form) directory(rows, strips int) *writer {
 	w.add(tagSamples, typeShort, uint32(f.samples))
 	w.add(tagRowsPerStrip, typeLong, uint32(min(rows, f.height)))
 	w.add(tagStripByteCounts, typeLong, make([]uint32, strips)...)
-	if f.predicted() {
-		w.add(tagPredictor, typeShort, 2)
-	}
 	if f.colours != nil {
 		w.add(tagColourMap, typeShort, f.colours...)
 	}
@@ -97,9 +94,6 @@ func (f *form) directory(rows, strips int) *writer {
 	}
 	return w
 }
-
-// predicted tells whether differences are compressed in place of samples.
-func (f *form) predicted() bool { return f.compressed && f.bits >= 8 && f.photometric != palette }
 
 func (w *writer) set(tag uint16, values []uint32) {
 	for i, e := range w.entries {
@@ -174,15 +168,8 @@ func (f *form) strips(ctx context.Context, rows int) ([][]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tiff: %w", err)
 		}
-		row := make([]byte, f.rowBytes())
-		for source := range slices.Chunk(strip, f.rowBytes()) {
-			copy(row, source)
-			if f.predicted() {
-				f.predict(row)
-			}
-			if _, err := z.Write(row); err != nil {
-				return nil, fmt.Errorf("tiff: %w", err)
-			}
+		if _, err := z.Write(strip); err != nil {
+			return nil, fmt.Errorf("tiff: %w", err)
 		}
 		if err := z.Close(); err != nil {
 			return nil, fmt.Errorf("tiff: %w", err)
@@ -190,17 +177,4 @@ func (f *form) strips(ctx context.Context, rows int) ([][]byte, error) {
 		out = append(out, b.Bytes())
 	}
 	return out, nil
-}
-
-// predict makes differences of the samples of a row (§14).
-func (f *form) predict(row []byte) {
-	if f.bits == 8 {
-		for i := len(row) - 1; i >= f.samples; i-- {
-			row[i] -= row[i-f.samples]
-		}
-		return
-	}
-	for i := len(row) - 2; i >= 2*f.samples; i -= 2 {
-		f.order.PutUint16(row[i:], f.order.Uint16(row[i:])-f.order.Uint16(row[i-2*f.samples:]))
-	}
 }
