@@ -14,10 +14,13 @@ import (
 	"time"
 
 	"github.com/disintegration/imaging"
+	xwebp "golang.org/x/image/webp"
 
 	"weir/sanitize"
 	"weir/sanitize/internal/exif"
 	"weir/sanitize/internal/jpegenc"
+	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/webp"
 )
 
 // subsamplings are those that the standard library decodes, as sampling factors.
@@ -203,6 +206,28 @@ func TestApplyOrientation(t *testing.T) {
 					t.Errorf("%v %v: orientation %d at %.1f dB", s.ratio, size, orientation, got)
 				}
 			}
+		}
+	}
+}
+
+// TestApplyOrientationLossless is the same for the other formats that carry a tag and
+// are written without loss.
+func TestApplyOrientationLossless(t *testing.T) {
+	img := imaging.Clone(photo(45, 31))
+	patch(img, 3, 5, 6, 200)
+	for orientation := uint8(2); orientation <= 8; orientation++ {
+		file, err := webp.Encode(t.Context(), img, orientation, picture.Options{Limits: picture.Limits{MaxPixels: 1 << 20, MaxSide: 1 << 12,
+			MaxSegments: 100, MaxMetadataBytes: 1 << 16}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, report := mustImage(t, file, sanitize.ImageOptions{Orientation: "apply", Formats: []string{"webp"}})
+		decoded, err := xwebp.Decode(bytes.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !equalImages(turned(img, orientation), imaging.Clone(decoded)) || bytes.Contains(out, []byte("EXIF")) || report.Action != sanitize.Renormalised {
+			t.Errorf("orientation %d: another picture, a tag, or %v", orientation, report.Action)
 		}
 	}
 }

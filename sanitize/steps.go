@@ -164,6 +164,10 @@ var profileTable = []struct {
 //	48 and more    3 to 8 %            0.9                 3
 //	24 to 47       2 to 5 %            0.95                3
 //	below 24       none                none                none
+//
+// They are made for models that say what a picture shows. Where outputs name places
+// (detection, segmentation) or letters, steps that move pixels are wrong, and light or
+// custom steps that do not are what is left.
 func ProfileSteps(profile string, shortSide int) []Step {
 	if profile != ProfileStandard && profile != ProfileStrong {
 		return nil
