@@ -94,7 +94,7 @@ type probed struct {
 // in the file goes with strip, what is in the pixels only with a moved picture.
 func TestProbeRedteamFindsTheBackDoors(t *testing.T) {
 	var got probed
-	code := runProbe(t, &got, "redteam", "--samples", signsIn(t, 48, "stop"), "--tries", "4", "--profile", "strip,light,standard,strong",
+	code := runProbe(t, &got, "redteam", "--samples", signsIn(t, 40, "stop"), "--tries", "3", "--profile", "strip,light,standard,strong",
 		"--trigger", learnedTrigger, "--trigger", codedTrigger, "--trigger", otherTrigger)
 	if code != 1 {
 		t.Errorf("exit code %d, want 1: strip and light leave the checkerboard", code)
@@ -119,7 +119,7 @@ func TestProbeRedteamFindsTheBackDoors(t *testing.T) {
 		}
 		for j, p := range a.Profiles {
 			if p.Verdict != want[i][j] || acts != p.Counts || acts != (p.BestOf != nil) {
-				t.Errorf("%s after %s: %s, want %s: %v, best of four %v", a.Trigger, p.Profile, p.Verdict, want[i][j], p.Success, p.BestOf)
+				t.Errorf("%s after %s: %s, want %s: %v, best of three %v", a.Trigger, p.Profile, p.Verdict, want[i][j], p.Success, p.BestOf)
 			}
 			if flagged := p.Verdict == "neutralised"; acts && flagged != (p.Flagged.Share > 0.9) {
 				t.Errorf("%s after %s: flagged %v", a.Trigger, p.Profile, p.Flagged)

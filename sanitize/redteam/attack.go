@@ -17,6 +17,11 @@ func (r *runner) indices(f func(s *sample) bool) []int {
 	return picked
 }
 
+// attacked are the samples that triggers are tried on.
+func (r *runner) attacked() []int {
+	return r.indices(func(s *sample) bool { return r.o.Source < 0 || s.class == r.o.Source })
+}
+
 // files are variant k of these samples, marked with a trigger, or clean if it is nil.
 func (r *runner) files(ctx context.Context, t *Trigger, k int, of []int) source {
 	return source{len(of), func(i int) ([]byte, error) {
@@ -61,7 +66,7 @@ func (r *runner) plain() bool {
 
 // attack measures one trigger.
 func (r *runner) attack(ctx context.Context, t *Trigger) error {
-	all := r.indices(func(s *sample) bool { return r.o.Source < 0 || s.class == r.o.Source })
+	all := r.attacked()
 	r.skip(len(r.legs) * (len(r.samples) - len(all)))
 	answers, err := r.ask(ctx, r.files(ctx, t, 0, all), r.allLegs())
 	if err != nil {
@@ -180,116 +185,6 @@ func (r *runner) victim(a *Attack, all []int, counted []bool, raw []int) *Victim
 		}
 	}
 	return best
-}
-
-// control are the answers to clean pictures over all tries.
-type control struct {
-	seen [][][]bool // by leg, sample and class: at least one variant was taken for it
-}
-
-// tries measures the best of several tries where the budget allows it: of each leg,
-// the samples that have not been hit go on with the next variant.
-func (r *runner) tries(ctx context.Context, a *Attack, t *Trigger, all []int, counted []bool, answers [][]int) error {
-	legs := r.allLegs()
-	pending := make([][]int, len(legs)) // samples
-	need := 0
-	for _, leg := range legs {
-		for j, i := range all {
-			if counted[j] && answers[leg][j] != a.target {
-				pending[leg] = append(pending[leg], i)
-			}
-		}
-		need += len(pending[leg]) * (r.o.Tries - 1)
-	}
-	if ok, err := r.controlTries(ctx, need); err != nil || !ok {
-		return err
-	}
-	r.expect(need)
-	for _, leg := range legs {
-		for k := 1; k < r.o.Tries; k++ {
-			got, err := r.ask(ctx, r.files(ctx, t, k, pending[leg]), []int{leg})
-			if err != nil {
-				return fmt.Errorf("trigger %s: %w", t.Name, err)
-			}
-			before := len(pending[leg])
-			pending[leg] = remaining(pending[leg], got[0], a.target)
-			r.skip((before - len(pending[leg])) * (r.o.Tries - 1 - k))
-		}
-		c := a.leg(leg)
-		best := NewShare(c.Success.Of-len(pending[leg]), c.Success.Of)
-		base := r.controlShare(leg, a.target, all, counted)
-		c.BestOf, c.BaseBestOf = &best, &base
-	}
-	return nil
-}
-
-func remaining(pending, answers []int, target int) []int {
-	var left []int
-	for i, p := range pending {
-		if answers[i] != target {
-			left = append(left, p)
-		}
-	}
-	return left
-}
-
-// controlTries measures the clean variants once. It reports whether the budget has
-// room for them and for further predictions.
-func (r *runner) controlTries(ctx context.Context, further int) (bool, error) {
-	need := further
-	if r.control == nil {
-		need += len(r.samples) * len(r.legs) * (r.o.Tries - 1)
-	}
-	if r.o.Budget > 0 && max(r.all, r.asked)+need > r.o.Budget {
-		if !r.short {
-			r.short = true
-			r.result.note("the budget of %d predictions does not suffice for several tries of every trigger", r.o.Budget)
-		}
-		return false, nil
-	}
-	if r.control != nil {
-		return true, nil
-	}
-	r.expect(need - further)
-	c := &control{seen: make([][][]bool, len(r.legs))}
-	all := r.indices(func(*sample) bool { return true })
-	for leg := range c.seen {
-		for range all {
-			c.seen[leg] = append(c.seen[leg], make([]bool, r.classes))
-		}
-	}
-	for k := range r.o.Tries {
-		got := r.cleanAnswers
-		if k > 0 {
-			var err error
-			if got, err = r.ask(ctx, r.files(ctx, nil, k, all), r.allLegs()); err != nil {
-				return false, err
-			}
-		}
-		for leg := range got {
-			for i, class := range got[leg] {
-				if class >= 0 {
-					c.seen[leg][i][class] = true
-				}
-			}
-		}
-	}
-	r.control = c
-	return true, nil
-}
-
-// controlShare is how often clean pictures are taken for the target in any try.
-func (r *runner) controlShare(leg, target int, all []int, counted []bool) Share {
-	hits, n := 0, 0
-	for j, i := range all {
-		if counted[j] {
-			n++
-			if r.control.seen[leg][i][target] {
-				hits++
-			}
-		}
-	}
-	return NewShare(hits, n)
 }
 
 // figures keeps pictures of the first sample that counts, for the page.
