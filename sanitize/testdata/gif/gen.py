@@ -29,6 +29,34 @@ def lzw(bits, pixels, clear_every=10**9, end=True, first_clear=True):
     return number.to_bytes((len(codes) * (bits + 1) + 7) // 8, "little")
 
 
+def compressed(bits, pixels, clears=True):
+    """LZW with strings. Without clears, a full table is used to the end."""
+    clear = 1 << bits
+    codes, table, width, string = [(clear, bits + 1)], {bytes([i]): i for i in range(clear)}, bits + 1, b""
+    free = clear + 2
+    for p in pixels:
+        if string + bytes([p]) in table:
+            string += bytes([p])
+            continue
+        codes.append((table[string], width))
+        if free < 4096:
+            table[string + bytes([p])] = free
+            free += 1
+            width += free > 1 << width and width < 12
+        elif clears:
+            codes.append((clear, width))
+            table, width, free = {bytes([i]): i for i in range(clear)}, bits + 1, clear + 2
+        string = bytes([p])
+    codes.append((table[string], width))
+    # The decoder is one entry behind, and may have to widen for the end.
+    codes.append((clear + 1, width + (free == 1 << width and width < 12)))
+    number, at = 0, 0
+    for code, n in codes:
+        number |= code << at
+        at += n
+    return number.to_bytes((at + 7) // 8, "little")
+
+
 def blocks(data, size=255):
     return b"".join(bytes([len(data[i:i + size])]) + data[i:i + size] for i in range(0, len(data), size)) + b"\0"
 
@@ -53,6 +81,11 @@ def frame(width, height, bits=4, left=0, top=0, local=False, interlaced=False, s
 def control(transparent=None, disposal=0, delay=0):
     flags = disposal << 2 | (transparent is not None)
     return b"!\xF9\x04" + struct.pack("<BHB", flags, delay, transparent or 0) + b"\0"
+
+
+def large(**options):
+    data = blocks(compressed(8, indices(200, 150, 251), **options))
+    return b"," + struct.pack("<HHHHB", 0, 0, 200, 150, 0) + b"\x08" + data
 
 
 def main():
@@ -85,6 +118,8 @@ def main():
         "almost_ramp.gif": gif(20, 9, frame(20, 9, pixels=bytes(i % 15 + 1 for i in range(180))),
                                b"\xAA\xBB\xCC" + bytes(i // 3 for i in range(3, 48)), flags=0x83),
         "one_byte_more.gif": gif(20, 9, frame(20, 9, bits=8, more=b"x"), flags=0x87),
+        "full_table.gif": gif(200, 150, large(), flags=0x87),
+        "full_table_kept.gif": gif(200, 150, large(clears=False), flags=0x87),
         "aspect.gif": gif(20, 9, frame(20, 9), flags=0xFB, aspect=49),
         "frames_local.gif": gif(20, 9, control(delay=5) + frame(20, 9, local=True)
                                 + control(2, 1, 8) + frame(9, 4, left=5, top=3), flags=0x83),
