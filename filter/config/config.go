@@ -114,11 +114,11 @@ type Limits struct {
 	// MaxJSONDepth is how deep arrays and objects may be nested; at least
 	// max_rank + 3. Default: 32.
 	MaxJSONDepth int64 `yaml:"max_json_depth" max:"1000"`
-	// MaxNameBytes is the size of the name of a tensor or parameter. Default: 256.
+	// MaxNameBytes is the size of the name of a tensor, parameter or part of a form. Default: 256.
 	MaxNameBytes int64 `yaml:"max_name_bytes" max:"65536"`
 	// MaxParameters is the number of parameters of a request or tensor. Default: 64.
 	MaxParameters int64 `yaml:"max_parameters" max:"1024"`
-	// MaxInputs is the number of input tensors of a request. Default: 64.
+	// MaxInputs is the number of input tensors of a request, or of parts of a form. Default: 64.
 	MaxInputs int64 `yaml:"max_inputs" max:"4096"`
 	// MaxOutputs is the number of output tensors, asked for or returned. Default: 64.
 	MaxOutputs int64 `yaml:"max_outputs" max:"4096"`
