@@ -3,6 +3,7 @@
 //
 //	weir-lab                      do what has not been done, print the table
 //	weir-lab measure [NAME...]    measure models again, all or these
+//	weir-lab tries [NAME...]      the same for the attacker who tries again
 //	weir-lab candidates NAME...   compare lists of steps, on single models
 //	weir-lab table                print the table of what is there
 //	weir-lab publish              copy the results to where the README is made of them
@@ -61,7 +62,9 @@ func (l *lab) do(ctx context.Context, args []string) error {
 	case err != nil:
 		return err
 	case args[0] == "measure":
-		return l.again(ctx, named)
+		return l.again(ctx, named, l.measuring)
+	case args[0] == "tries":
+		return l.again(ctx, named, l.trying)
 	case args[0] == "candidates" && len(args) > 1:
 		for _, t := range named {
 			if err := l.compareCandidates(ctx, t, os.Stdout); err != nil {
@@ -99,6 +102,7 @@ func (l *lab) everything(ctx context.Context) error {
 	for seed := range seeds { // so that there is a table of the first seed early
 		phases = append(phases, l.trainings(seed), l.measurings(seed))
 	}
+	phases = append(phases, l.tryings())
 	l.estimate(phases)
 	for _, steps := range phases {
 		if err := l.all(ctx, steps); err != nil {
@@ -124,17 +128,17 @@ func (l *lab) estimate(phases [][]step) {
 	}
 }
 
-// again measures models that are trained, whatever was measured before.
-func (l *lab) again(ctx context.Context, named []trained) error {
+// again runs a step for models that are trained, whatever was done before.
+func (l *lab) again(ctx context.Context, named []trained, of func(trained) step) error {
 	for _, t := range named {
 		if _, err := os.Stat(l.weights(t)); err != nil {
 			l.out.say("%s is not trained", t.name())
 			continue
 		}
-		if err := os.Remove(l.stamp(l.measuring(t))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(l.stamp(of(t))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := l.once(ctx, l.measuring(t)); err != nil {
+		if err := l.once(ctx, of(t)); err != nil {
 			return err
 		}
 	}

@@ -19,25 +19,52 @@ var profileNames = []string{
 
 // measuring is the step that measures one model.
 func (l *lab) measuring(t trained) step {
+	attacks := t.plan.measured()
+	return step{name: "measure-" + t.name(), title: "Measure " + t.name(), files: l.measured(t), inputs: fmt.Sprint(attacks, profileNames),
+		seconds: asking(heldOut * (1 + len(profileNames)) * (1 + len(attacks))),
+		run: func(ctx context.Context, progress func(done, all int)) error {
+			return l.measureModel(ctx, t, false, progress)
+		}}
+}
+
+// trying is the step that measures the attacker who tries again.
+func (l *lab) trying(t trained) step {
+	attacks := t.plan.measured()
+	return step{name: "tries-" + t.name(), title: fmt.Sprintf("Best of %d, %s", bestOfTries, t.name()), files: l.measured(t),
+		inputs:  fmt.Sprint(attacks, keyedProfiles, bestOfPictures, bestOfTries),
+		seconds: asking(bestOfPictures * bestOfTries * (1 + len(keyedProfiles)) * (1 + len(attacks))),
+		run: func(ctx context.Context, progress func(done, all int)) error {
+			return l.measureModel(ctx, t, true, progress)
+		}}
+}
+
+// measured is what a result depends on.
+func (l *lab) measured(t trained) []string {
 	files := []string{l.weights(t), filepath.Join(l.heldOut(t.seed), "images.npy"), l.source("measure.go"), l.source("serve.go"), l.source("model")}
 	for _, part := range []string{"image.go", "image_options.go", "image_pixels.go", "steps.go", "key.go",
 		"internal/picture", "internal/pixel", "internal/png", "redteam"} {
 		files = append(files, filepath.Join(l.deps.Root, "sanitize", part))
 	}
-	predictions := float64(heldOut * (1 + len(profileNames)) * (1 + len(t.plan.measured())))
-	if t.seed == 0 {
-		predictions += float64(bestOfPictures * bestOfTries * 3 * (1 + len(t.plan.measured())))
-	}
-	return step{name: "measure-" + t.name(), title: "Measure " + t.name(), files: files, inputs: fmt.Sprint(t.plan.measured(), profileNames),
-		seconds: 4 + 0.0025*predictions,
-		run:     func(ctx context.Context, progress func(done, all int)) error { return l.measureModel(ctx, t, progress) }}
+	return files
 }
+
+// asking is about what so many predictions take, with the time to start Triton.
+func asking(predictions int) float64 { return 4 + 0.0025*float64(predictions) }
 
 // measurings measure the models of a seed.
 func (l *lab) measurings(seed int) []step {
 	var steps []step
 	for _, t := range modelsOf(seed) {
 		steps = append(steps, l.measuring(t))
+	}
+	return steps
+}
+
+// tryings measure the attacker who tries again.
+func (l *lab) tryings() []step {
+	var steps []step
+	for _, t := range modelsOf(0) {
+		steps = append(steps, l.trying(t))
 	}
 	return steps
 }
@@ -152,10 +179,16 @@ func (l *lab) serve(ctx context.Context, t trained) (*local.Triton, error) {
 // be killed is no failure of what was measured.
 func stopTriton(t *local.Triton) { _ = t.Stop(context.Background()) }
 
-// measureModel measures one model through all profiles and writes the result.
-func (l *lab) measureModel(ctx context.Context, t trained, progress func(done, all int)) error {
-	profiles, err := namedProfiles(profileNames)
-	if err != nil {
+// measureModel measures one model and writes the result: all held-out pictures through
+// all profiles, or the attacker who tries again.
+func (l *lab) measureModel(ctx context.Context, t trained, again bool, progress func(done, all int)) error {
+	m, path := measurement{trained: t, attacks: t.plan.measured(), pictures: heldOut, format: "png", tries: 1, progress: progress}, l.result(t)
+	names := profileNames
+	if again {
+		names, m.pictures, m.tries, path = keyedProfiles, bestOfPictures, bestOfTries, l.bestResult(t)
+	}
+	var err error
+	if m.profiles, err = namedProfiles(names); err != nil {
 		return err
 	}
 	held, err := readPictures(l.heldOut(t.seed))
@@ -167,27 +200,21 @@ func (l *lab) measureModel(ctx context.Context, t trained, progress func(done, a
 		return err
 	}
 	defer stopTriton(triton)
-	m := measurement{trained: t, profiles: profiles, attacks: t.plan.measured(), pictures: heldOut, format: "png", tries: 1, progress: progress}
-	once, err := measure(ctx, triton, held, m)
+	result, err := measure(ctx, triton, held, m)
 	if err != nil {
 		return err
 	}
-	if err := writeJSON(l.result(t), once); err != nil || t.seed != 0 {
-		return err
-	}
-	m.profiles, m.pictures, m.tries = profiles[len(profiles)-2:], bestOfPictures, bestOfTries
-	best, err := measure(ctx, triton, held, m)
-	if err != nil {
-		return err
-	}
-	return writeJSON(l.bestResult(t), best)
+	return writeJSON(path, result)
 }
 
-// The attacker who tries again is measured with fewer pictures, of the first seed.
+// The attacker who tries again is measured with fewer pictures, of the first seed, and
+// where a try may have another outcome.
 const (
 	bestOfPictures = 64
 	bestOfTries    = 25
 )
+
+var keyedProfiles = []string{sanitize.ProfileStandard, sanitize.ProfileStrong}
 
 func writeJSON(path string, value any) error {
 	text, err := json.MarshalIndent(value, "", " ")
