@@ -8,11 +8,12 @@ import (
 	"weir/sanitize/internal/tiff"
 )
 
-// tiffBytes counts the samples as they are stored, the picture that is made of them,
-// and what is written while it grows.
+// tiffBytes counts the picture, again where it is converted, and its samples: as they
+// are inflated, which takes five times their size while it grows by a quarter, as rows,
+// and as the new file, three times while it grows.
 func tiffBytes(s *picture.Stripped) int64 {
-	size := int64(s.Info.Depth+7) / 8
-	return 4 * 4 * size * int64(s.Info.Width) * int64(s.Info.Height)
+	whole, planes := bitmapSamples(s.Info)
+	return (2*whole + (5+1+3)*planes) * int64(s.Info.Width) * int64(s.Info.Height)
 }
 
 func decodeTIFF(ctx context.Context, s *picture.Stripped) (image.Image, error) {

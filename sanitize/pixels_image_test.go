@@ -8,18 +8,21 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"io"
 	"math"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/disintegration/imaging"
+	xtiff "golang.org/x/image/tiff"
 	xwebp "golang.org/x/image/webp"
 
 	"weir/sanitize"
 	"weir/sanitize/internal/exif"
 	"weir/sanitize/internal/jpegenc"
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/tiff"
 	"weir/sanitize/internal/webp"
 )
 
@@ -215,19 +218,32 @@ func TestApplyOrientation(t *testing.T) {
 func TestApplyOrientationLossless(t *testing.T) {
 	img := imaging.Clone(photo(45, 31))
 	patch(img, 3, 5, 6, 200)
-	for orientation := uint8(2); orientation <= 8; orientation++ {
-		file, err := webp.Encode(t.Context(), img, orientation, picture.Options{Limits: picture.Limits{MaxPixels: 1 << 20, MaxSide: 1 << 12,
-			MaxSegments: 100, MaxMetadataBytes: 1 << 16}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, report := mustImage(t, file, sanitize.ImageOptions{Orientation: "apply", Formats: []string{"webp"}})
-		decoded, err := xwebp.Decode(bytes.NewReader(out))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !equalImages(turned(img, orientation), imaging.Clone(decoded)) || bytes.Contains(out, []byte("EXIF")) || report.Action != sanitize.Renormalised {
-			t.Errorf("orientation %d: another picture, a tag, or %v", orientation, report.Action)
+	limits := picture.Options{Limits: picture.Limits{MaxPixels: 1 << 20, MaxSide: 1 << 12, MaxSegments: 100, MaxMetadataBytes: 1 << 16}}
+	for _, f := range []struct {
+		name   string
+		encode func(orientation uint8) ([]byte, error)
+		decode func(r io.Reader) (image.Image, error)
+	}{
+		{"webp", func(o uint8) ([]byte, error) { return webp.Encode(t.Context(), img, o, limits) }, xwebp.Decode},
+		{"tiff", func(o uint8) ([]byte, error) { return tiff.Encode(t.Context(), img, o) }, xtiff.Decode},
+	} {
+		for orientation := uint8(2); orientation <= 8; orientation++ {
+			file, err := f.encode(orientation)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, report := mustImage(t, file, sanitize.ImageOptions{Orientation: "apply", Formats: []string{f.name}})
+			decoded, err := f.decode(bytes.NewReader(out))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equalImages(turned(img, orientation), imaging.Clone(decoded)) || report.Action != sanitize.Renormalised {
+				t.Errorf("%s, orientation %d: another picture, or %v", f.name, orientation, report.Action)
+			}
+			again, r := mustImage(t, out, sanitize.ImageOptions{Orientation: "apply", Formats: []string{f.name}})
+			if !bytes.Equal(out, again) || r.Action != sanitize.Unchanged {
+				t.Errorf("%s, orientation %d: not idempotent, %v", f.name, orientation, r)
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"weir/sanitize/internal/bmp"
 	"weir/sanitize/internal/jpegenc"
+	"weir/sanitize/internal/tiff"
 	"weir/sanitize/internal/webp"
 )
 
@@ -84,6 +85,14 @@ func TestPixelStepsWithinBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tiffFile, err := tiff.Encode(t.Context(), wide, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tiffDeep, err := tiff.Encode(t.Context(), noisy(image.NewNRGBA64(rect)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	bmpFile, err := bmp.Encode(t.Context(), opaque)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +107,7 @@ func TestPixelStepsWithinBudget(t *testing.T) {
 		"png translucent": pngOf(t, noisy(image.NewNRGBA(rect))), "png grey 16": pngOf(t, noisy(image.NewGray16(rect))),
 		"png 16": pngOf(t, noisy(image.NewNRGBA64(rect))), "png opaque 16": pngOf(t, noisy(image.NewRGBA64(rect))),
 		"png palette":    pngOf(t, noisy(image.NewPaletted(rect, color.Palette{color.White, color.Black, color.NRGBA{1, 2, 3, 4}}))),
-		"png interlaced": interlaced, "webp": webpFile, "webp opaque": webpOpaque, "gif": gifFile.Bytes(), "bmp": bmpFile,
+		"png interlaced": interlaced, "webp": webpFile, "webp opaque": webpOpaque, "gif": gifFile.Bytes(), "bmp": bmpFile, "tiff": tiffFile, "tiff 16": tiffDeep,
 	} {
 		for _, o := range []ImageOptions{{Profile: ProfileLight}, {Profile: ProfileStandard}, {Profile: ProfileStrong},
 			{Profile: ProfileCustom, Steps: []Step{{Op: StepJPEG, Quality: 90}, {Op: StepRotate, MaxDegrees: 5}}}} {
