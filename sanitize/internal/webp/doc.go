@@ -4,7 +4,8 @@
 // (VP8), and is stricter than decoders are: what libwebp, its demuxer, OpenCV and
 // x/image read differently is refused. Nothing is reconstructed, but every boolean of
 // VP8 and every prefix code of VP8L is read up to the last sample, so that a truncated
-// picture is found, and bytes behind its end are cut off.
+// picture is found, and bytes behind its end are cut off. Coefficients of VP8 far
+// beyond what an encoder writes are refused: decoders overflow in different ways.
 //
 // What stays, in this order: VP8X, if there is an ALPH chunk, an orientation or an
 // animation, or the file would be too short for OpenCV without it; ALPH; VP8 or

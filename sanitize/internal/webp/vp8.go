@@ -14,6 +14,12 @@ const (
 	maxPartition      = 1<<24 - 1
 )
 
+// maxMagnitude is the most that the magnitudes of a block's coefficients may add up
+// to. Residuals of up to 255 give about half of that. Above it, sums within the
+// inverse transform, which grow by up to 1.307 in each direction, leave the 16 bits
+// that decoders with vector instructions have for them, and decoders differ.
+const maxMagnitude = 19_000
+
 // vp8Header is what stands before the first partition.
 type vp8Header struct {
 	tag           byte // profile, with the other bits of a shown key frame
@@ -50,6 +56,7 @@ type vp8Walk struct {
 	above  []macroblock
 	left   macroblock
 	used   usedParams
+	most   int32 // of the sums of magnitudes of a block's coefficients
 }
 
 // macroblock is what its neighbours need to know (§13.3, §11.3).
@@ -165,6 +172,9 @@ func (w *vp8Walk) macroblocks(c *boolCopier, tokens bool) error {
 		}
 		if tokens && (r.used() > len(r.data) || c.r.used() > len(c.r.data)) {
 			return picture.Errorf(picture.Truncated, "VP8 data ends in row %d of macroblocks", y+1)
+		}
+		if w.most > maxMagnitude {
+			return picture.Errorf(picture.Malformed, "coefficients that add up to %d in row %d of macroblocks", w.most, y+1)
 		}
 	}
 	return nil

@@ -82,6 +82,7 @@ type vp8Builder struct {
 	prob                              uint32 // of tokens that do not occur; 0 for none
 	repeatDefaults                    bool   // update probabilities to what they are
 	partitions                        uint32 // log2
+	wild                              bool   // the one coefficient is as large as can be
 }
 
 func (v vp8Builder) build() string {
@@ -144,9 +145,20 @@ func (v vp8Builder) build() string {
 	probs := defaultProbs
 	tokens.put(1, probs[planeDC][0][0][0]) // one coefficient of 1
 	tokens.put(1, probs[planeDC][0][0][1])
-	tokens.put(0, probs[planeDC][0][0][2])
+	context := 1
+	if v.wild {
+		context = 2
+		for _, i := range []int{2, 3, 6, 8, 10} {
+			tokens.put(1, probs[planeDC][0][0][i])
+		}
+		for _, extra := range categoryProbs[3] {
+			tokens.put(1, extra)
+		}
+	} else {
+		tokens.put(0, probs[planeDC][0][0][2])
+	}
 	tokens.put(0, 128)
-	tokens.put(0, probs[planeDC][1][1][0])
+	tokens.put(0, probs[planeDC][1][context][0])
 	for range 16 {
 		tokens.put(0, probs[planeLumaWithoutDC][1][0][0])
 	}
@@ -223,6 +235,41 @@ func TestUnusedParameters(t *testing.T) {
 				t.Errorf("removed %v", s.Removed)
 			}
 		})
+	}
+}
+
+// TestMagnitude: coefficients with which vector instructions overflow are refused.
+func TestMagnitude(t *testing.T) {
+	data := riff(fourCC("VP8 ", vp8Builder{wild: true}.build()))
+	samples(t, data)
+	_, err := Strip(context.Background(), data, options())
+	wantFault(t, err, picture.Malformed)
+}
+
+// TestQuantisers: the factors of segments are those of x/image, which decodes the
+// seeds to the same samples as libwebp; here, what the indices are clamped to.
+func TestQuantisers(t *testing.T) {
+	for name, c := range map[string]struct {
+		frame vp8Frame
+		bits  []uint32 // numbers and their widths
+		want  quantFactors
+	}{
+		"lowest":   {vp8Frame{}, []uint32{0, 7, 0, 5}, quantFactors{[2]int32{4, 4}, [2]int32{8, 8}, [2]int32{4, 4}}},
+		"highest":  {vp8Frame{}, []uint32{127, 7, 0, 5}, quantFactors{[2]int32{157, 284}, [2]int32{314, 440}, [2]int32{132, 284}}},
+		"clamped":  {vp8Frame{}, []uint32{0, 7, 1, 1, 5, 4, 1, 1, 0, 4}, quantFactors{[2]int32{4, 4}, [2]int32{8, 8}, [2]int32{4, 4}}},
+		"absolute": {vp8Frame{segmented: true, absolute: true, segmentQuant: [4]int32{127}}, []uint32{3, 7, 0, 5}, quantFactors{[2]int32{157, 284}, [2]int32{314, 440}, [2]int32{132, 284}}},
+		"relative": {vp8Frame{segmented: true, segmentQuant: [4]int32{-3}}, []uint32{3, 7, 0, 5}, quantFactors{[2]int32{4, 4}, [2]int32{8, 8}, [2]int32{4, 4}}},
+	} {
+		w := newBoolWriter(0)
+		for i := 0; i < len(c.bits); i += 2 {
+			for b := int(c.bits[i+1]) - 1; b >= 0; b-- {
+				w.put(c.bits[i]>>b&1, 128)
+			}
+		}
+		c.frame.readQuantisers(&boolCopier{r: newBoolReader(w.finish(64))})
+		if got := c.frame.quant[0]; got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 

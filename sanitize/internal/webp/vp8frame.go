@@ -71,12 +71,17 @@ func nonZero(v uint32) bool { return v>>1 != 0 }
 // vp8Frame is the frame header in the first partition, as far as the walk needs it.
 type vp8Frame struct {
 	partitions  int
+	segmented   bool
+	absolute    bool // the quantisers of segments are not relative
 	updateMap   bool
 	level       uint32 // of the loop filter
 	segmentProb [3]uint8
+	quant       [4]quantFactors // by segment
 	probs       coefficientProbs
-	useSkip     bool
-	skipProb    uint8
+
+	segmentQuant [4]int32
+	useSkip      bool
+	skipProb     uint8
 }
 
 // read reads the header (RFC 6386 §9.2 to §9.11, §19.2). When it is written anew,
@@ -89,10 +94,7 @@ func (f *vp8Frame) read(c *boolCopier, used *usedParams) {
 	f.readSegments(c, used)
 	f.readFilter(c, used)
 	f.partitions = 1 << c.number(2)
-	c.number(7) // quantiser index
-	for range 5 {
-		c.optional(128, 5, nonZero)
-	}
+	f.readQuantisers(c)
 	c.ignored(1) // whether the probabilities outlive the frame
 	f.probs = defaultProbs
 	for p := range f.probs {
@@ -118,14 +120,16 @@ func (f *vp8Frame) read(c *boolCopier, used *usedParams) {
 // readSegments reads the segment header (§9.3).
 func (f *vp8Frame) readSegments(c *boolCopier, used *usedParams) {
 	f.segmentProb = [3]uint8{255, 255, 255}
-	if !c.flag() {
+	f.absolute = true
+	if f.segmented = c.flag(); !f.segmented {
 		return
 	}
 	f.updateMap = c.flag()
 	if c.flag() {
-		c.flag() // values are absolute, not relative
+		f.absolute = c.flag()
 		for i := range 4 {
-			c.optional(128, 8, func(v uint32) bool { return used.segments[i] && nonZero(v) })
+			v, _ := c.optional(128, 8, func(v uint32) bool { return used.segments[i] && nonZero(v) })
+			f.segmentQuant[i] = signed(v)
 		}
 		for i := range 4 {
 			c.optional(128, 7, func(v uint32) bool { return used.filter && used.segments[i] && nonZero(v) })
