@@ -7,6 +7,8 @@ import (
 	"errors"
 	"image"
 	"image/jpeg"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -111,6 +113,41 @@ func TestFilesInRows(t *testing.T) {
 	} {
 		if _, _, err := sanitizeInput(t.Context(), rule, tc.in, tc.spec, tc.room); reason(err) != tc.want {
 			t.Errorf("%s: %v, want %s", name, err, tc.want)
+		}
+	}
+}
+
+// Padding changes nothing, in files of every format, and counts as nothing but in TIFF,
+// which does not say where it ends.
+func TestRowsOfEveryFormat(t *testing.T) {
+	files, err := filepath.Glob("../sanitize/testdata/*/*.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := policy.Input{Kind: policy.Image, Image: sanitize.ImageOptions{Formats: sanitize.ImageFormats(), Animation: sanitize.AnimationKeep}}
+	tried := map[string]int{}
+	for _, path := range files {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantReport, err := sanitize.Image(t.Context(), file, rule.Image)
+		if err != nil || bytes.HasSuffix(file, []byte{0}) && wantReport.Format != sanitize.FormatTIFF && wantReport.Format != sanitize.FormatBMP {
+			continue // none that a model would get, or zeros that are behind the file
+		}
+		tried[wantReport.Format]++
+		in := rows(len(file)+100, file)
+		out, report, err := sanitizeInput(t.Context(), rule, in, &codec.Spec{Shape: []int64{-1, -1}}, 1<<24)
+		if err != nil || !bytes.Equal(out.Data, want) {
+			t.Errorf("%s: %d bytes, want %d (%v)", path, len(out.Data), len(want), err)
+		}
+		if report.Format != sanitize.FormatTIFF && removed(report) != removed(wantReport) {
+			t.Errorf("%s: %+v, without padding %+v", path, report, wantReport)
+		}
+	}
+	for _, format := range sanitize.ImageFormats() {
+		if tried[format] == 0 {
+			t.Errorf("no file of format %s", format)
 		}
 	}
 }

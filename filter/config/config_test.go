@@ -79,7 +79,7 @@ func TestFullConfig(t *testing.T) {
 		"PHOTO": {Kind: Image, Profile: Custom, Steps: []Step{{Step: "crop", MinPercent: 3, MaxPercent: 8}, {Step: "shrink", Factor: 0.9},
 			{Step: "shrink_pad", Percent: 5}, {Step: "median", Size: 3}, {Step: "gaussian", Sigma: 0.5}, {Step: "bits", Depth: 6},
 			{Step: "jpeg", Quality: 90}, {Step: "border", Percent: 1.5}, {Step: "rotate", MaxDegrees: 2}},
-			Formats: []Format{JPEG, PNG, WebP, GIF, BMP}, Orientation: Keep, Verify: VerifyDecode, Animation: FirstFrame,
+			Formats: []Format{JPEG, PNG, WebP, GIF, TIFF, BMP}, Orientation: Keep, Verify: VerifyDecode, Animation: FirstFrame,
 			Encoding: DataURI, MaxPixels: 1_000_000, MaxBytes: 2 << 20},
 		"PIXELS": {Kind: Pixels, Profile: Strong, Layout: "NCHW", Datatype: "FP32", Shape: []int64{-1, 3, 224, 224}, White: 255,
 			Mean: []float64{0.485, 0.456, 0.406}, Std: []float64{0.229, 0.224, 0.225}, MaxPixels: 300_000},
