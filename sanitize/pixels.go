@@ -108,8 +108,8 @@ func (o PixelOptions) checkNormalisation() error {
 // a fourth as alpha, which median, bits and jpeg leave alone; a model that takes blue
 // first has slightly other luma in its draws, and nothing else.
 //
-// The profile strip checks and changes nothing; the result shares Data. The others
-// take each picture apart from its batch and do what ProfileSteps says for its size,
+// The profile strip checks and changes nothing. Where no sample changes, the result
+// shares Data. The other profiles take each picture apart from its batch and do what ProfileSteps says for its size,
 // or Steps. They work on the 8 bits of a file: every sample is rounded to the nearest
 // of the 256 pixel values, beyond black and white to these; then come the steps; and
 // the model's normalisation is applied again. The profile light is that rounding
