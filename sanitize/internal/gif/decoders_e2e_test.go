@@ -30,7 +30,7 @@ import (
 )
 
 // mutations is how many mutated files are made of each seed.
-const mutations = 400
+const mutations = 150
 
 var limits = picture.Limits{MaxPixels: 1 << 22, MaxSide: 8192, MaxSegments: 512, MaxMetadataBytes: 1 << 20,
 	MaxFrames: 64, MaxExpansion: 3000}
