@@ -31,9 +31,10 @@
 //
 // What copying leaves: choices of the encoder (coefficients that are zero, modes of
 // skipped blocks, codes of symbols that do not occur, references, one constant sample
-// where decoders look at none), blocks of VP8 beyond the right and lower edge of the
-// picture, a palette that another transform follows, colour under alpha 0, and whether
-// a VP8L picture says that it has alpha, by which libwebp's users read RGB or RGBA. With ZeroTransparent, pictures that have colour under alpha 0 are
+// where decoders look at none), blocks of VP8 and indices of VP8L beyond the edges of
+// the picture, the latter if another transform follows the palette, colour under alpha
+// 0, and whether a VP8L picture says that it has alpha, by which libwebp's users read
+// RGB or RGBA. With ZeroTransparent, pictures that have colour under alpha 0 are
 // encoded anew, lossless, also those that were lossy. With ContainerOnly, the payloads
 // of VP8, VP8L and lossless ALPH are copied as they are, with whatever hides in them,
 // and truncated ones pass.

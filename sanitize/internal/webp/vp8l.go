@@ -51,8 +51,8 @@ type vp8lWalk struct {
 	r   bitReader
 
 	width, height int      // of the picture
-	indexed       bool     // green holds indices of a palette
-	palette       []uint32 // that palette, if no transform follows it
+	palette       []uint32 // whose indices green holds; nil for none
+	indices       bool     // no transform follows the palette
 
 	// hidden says that the stream holds samples, colours or codes that decide nothing.
 	hidden bool
@@ -67,19 +67,22 @@ func stripVP8L(ctx context.Context, p []byte, h vp8lHeader, result *picture.Stri
 	if err != nil {
 		return nil, err
 	}
-	if w.hidden {
-		return remakeVP8L(ctx, p, h, result)
+	if !w.hidden && (w.palette == nil || w.indices) {
+		return w.cut("VP8L", result), nil
 	}
-	return w.cut("VP8L", result), nil
-}
-
-// remakeVP8L encodes the picture anew. Whether it says that it has alpha stays.
-func remakeVP8L(ctx context.Context, p []byte, h vp8lHeader, result *picture.Stripped) ([]byte, error) {
 	img, err := xvp8l.Decode(bytes.NewReader(p))
 	if err != nil {
 		return nil, fmt.Errorf("webp: %w", err)
 	}
-	f, err := encode(ctx, img.(*image.NRGBA))
+	if !w.hidden && w.coloursOccur(img.(*image.NRGBA).Pix) {
+		return w.cut("VP8L", result), nil
+	}
+	return remakeVP8L(ctx, p, img.(*image.NRGBA), h, result)
+}
+
+// remakeVP8L encodes the picture anew. Whether it says that it has alpha stays.
+func remakeVP8L(ctx context.Context, p []byte, img *image.NRGBA, h vp8lHeader, result *picture.Stripped) ([]byte, error) {
+	f, err := encode(ctx, img)
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +120,8 @@ func walkVP8L(ctx context.Context, p []byte, start, width, height int) (*vp8lWal
 
 // outermost walks over the image that the transforms leave.
 func (w *vp8lWalk) outermost(width, height int) error {
-	pixels, err := w.image(width, height, true, w.palette != nil)
-	if err == nil && w.palette != nil {
+	pixels, err := w.image(width, height, true, w.indices)
+	if err == nil && w.indices {
 		w.inspectIndices(pixels, width)
 	}
 	return err

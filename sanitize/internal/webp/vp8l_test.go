@@ -174,7 +174,11 @@ func TestHidden(t *testing.T) {
 		"colour without a pixel": {join(wide, indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...), plain, one(0), rest), true},
 		"beside indices":         {join(wide, indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...), plain, one(0x55), two(1, 2), one(2), one(3), one(4), []uint32{0, 1}), true},
 		"behind indices":         {join(head(), indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...), plain, one(0x56), rest), true},
-		"nothing":                {join(wide, indexing(1, none...), plain, one(0), rest), false},
+		"palette before a transform": {join(wide, indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...),
+			[]uint32{1, 1, transformSubtractGreen, 2}, plain, one(0x55), rest), false},
+		"colour without a pixel before a transform": {join(wide, indexing(2, join(two(5, 6), one(1), one(1), one(255), one(0), []uint32{2, 2})...),
+			[]uint32{1, 1, transformSubtractGreen, 2}, plain, one(0), rest), true},
+		"nothing": {join(wide, indexing(1, none...), plain, one(0), rest), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := riff(fourCC("VP8L", pack(c.stream...)))

@@ -77,7 +77,7 @@ func (d *imageWalk) inspectGroups() {
 			g.red.single != first.red.single || g.blue.single != first.blue.single || g.alpha.single != first.alpha.single
 	}
 	d.mixed = d.mixed || varies
-	d.hidden = d.hidden || varies && d.indexed
+	d.hidden = d.hidden || varies && d.palette != nil
 }
 
 // readTiles reads the entropy image, and returns how many groups follow.

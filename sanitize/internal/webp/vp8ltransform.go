@@ -20,7 +20,7 @@ func (w *vp8lWalk) transforms(width, height int) (int, error) {
 			return 0, picture.Errorf(picture.Malformed, "transform %d twice", kind)
 		}
 		seen[kind] = true
-		w.palette = nil
+		w.indices = kind == transformIndexing
 		var err error
 		switch kind {
 		case transformPredictor:
@@ -91,7 +91,7 @@ func (w *vp8lWalk) readPalette(width int) (int, error) {
 		palette[i] = addSamples(palette[i-1], palette[i])
 	}
 	w.mixed = w.mixed || !constant(palette, 0xFFFF00FF)
-	w.palette, w.indexed = palette, true
+	w.palette = palette
 	return tiles(width, bundling(colours)), nil
 }
 
@@ -130,4 +130,23 @@ func (w *vp8lWalk) inspectIndices(pixels []uint32, width int) {
 	for i, colour := range w.palette {
 		w.hidden = w.hidden || colour != 0 && !used[i]
 	}
+}
+
+// coloursOccur tells whether each colour of the palette occurs in the samples, for a
+// stream whose indices are not known before a transform is undone.
+func (w *vp8lWalk) coloursOccur(pix []uint8) bool {
+	found := map[uint32]bool{0: true}
+	last := uint32(0)
+	for i := 0; i < len(pix); i += 4 {
+		argb := uint32(pix[i+3])<<24 | uint32(pix[i])<<16 | uint32(pix[i+1])<<8 | uint32(pix[i+2])
+		if argb != last {
+			found[argb], last = true, argb
+		}
+	}
+	for _, colour := range w.palette {
+		if !found[colour] {
+			return false
+		}
+	}
+	return true
 }
