@@ -94,30 +94,7 @@ func drawnJPEG(r *rand.Rand) []byte {
 		d.dc, d.ac = 1+r.IntN(1000), 1+r.IntN(1000)
 	}
 	d.out.WriteString("\xFF\xD8")
-	ids := []int{1, 2, 3, 4}
-	count := []int{1, 3, 3, 3, 4}[r.IntN(5)]
-	sampling, marker := factors[r.IntN(len(factors))], r.IntN(6)
-	if count == 4 && r.IntN(3) > 0 { // of these few pass otherwise
-		sampling, marker = factors[2*r.IntN(2)], 2
-	}
-	switch marker {
-	case 0, 1:
-		d.segment(0xE0, "JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
-	case 2:
-		d.segment(0xEE, "Adobe\x00\x64\x00\x00\x00\x00"+string(byte(r.IntN(3))))
-	case 3:
-		ids = []int{'R', 'G', 'B', 'K'}
-	case 4:
-		ids = []int{0, 1, 2, 3}
-	}
-	for i := range count {
-		c := drawnComponent{id: ids[i], h: 1 + r.IntN(4), v: 1 + r.IntN(4)}
-		if sampling != nil {
-			c.h, c.v = sampling[i][0], sampling[i][1]
-		}
-		d.hmax, d.vmax = max(d.hmax, c.h), max(d.vmax, c.v)
-		d.components = append(d.components, c)
-	}
+	d.pickComponents()
 	d.tables()
 	if r.IntN(3) == 0 {
 		d.restart = 1 + r.IntN(9)
@@ -137,6 +114,35 @@ func drawnJPEG(r *rand.Rand) []byte {
 	}
 	d.out.WriteString("\xFF\xD9")
 	return d.out.Bytes()
+}
+
+// pickComponents picks the components and the markers that say what they mean.
+func (d *drawn) pickComponents() {
+	r := d.r
+	ids := []int{1, 2, 3, 4}
+	count := []int{1, 3, 3, 3, 4}[r.IntN(5)]
+	sampling, marker := factors[r.IntN(len(factors))], r.IntN(6)
+	if count == 4 && r.IntN(3) > 0 { // of these few pass otherwise
+		sampling, marker = factors[2*r.IntN(2)], 2
+	}
+	switch marker {
+	case 0, 1:
+		d.segment(0xE0, "JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
+	case 2:
+		d.segment(0xEE, "Adobe\x00\x64\x00\x00\x00\x00"+string([]byte{byte(r.IntN(3))}))
+	case 3:
+		ids = []int{'R', 'G', 'B', 'K'}
+	case 4:
+		ids = []int{0, 1, 2, 3}
+	}
+	for i := range count {
+		c := drawnComponent{id: ids[i], h: 1 + r.IntN(4), v: 1 + r.IntN(4)}
+		if sampling != nil {
+			c.h, c.v = sampling[i][0], sampling[i][1]
+		}
+		d.hmax, d.vmax = max(d.hmax, c.h), max(d.vmax, c.v)
+		d.components = append(d.components, c)
+	}
 }
 
 func (d *drawn) all() []int {

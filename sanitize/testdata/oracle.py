@@ -147,6 +147,7 @@ def main():
             data = path.read_bytes()
             decoders = dict(pillow=ask(pillow, path, data), opencv=ask(opencv, path, data))
             print(json.dumps(dict(path=str(path), decoders=decoders)), flush=True)
+    PRINTED.file.close()
 
 
 if __name__ == "__main__":

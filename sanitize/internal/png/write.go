@@ -15,26 +15,7 @@ import (
 // write puts the file together. The zlib streams are copied, or made anew where
 // their rows hold what has to go, or all of them with recompress.
 func (s *stripper) write(ctx context.Context, recompress bool) ([]byte, error) {
-	out := make([]byte, 0, len(s.data)+64)
-	out = append(out, signature...)
-	out = appendChunk(out, "IHDR", s.header.payload())
-	for i, p := range s.kept {
-		if p != nil {
-			out = appendChunk(out, ancillary[i], p)
-		}
-	}
-	if s.palette != nil {
-		out = appendChunk(out, "PLTE", s.palette)
-	}
-	if s.alpha != nil {
-		out = appendChunk(out, "tRNS", s.alpha)
-	}
-	if s.result.Orientation != 0 {
-		out = appendChunk(out, "eXIf", exif.Minimal(s.result.Orientation))
-	}
-	if s.animation.declared {
-		out = appendChunk(out, "acTL", s.animation.payload())
-	}
+	out := s.appendHead(make([]byte, 0, len(s.data)+64))
 	sequence := uint32(0)
 	for i, p := range s.planes {
 		if recompress || p.unclean {
@@ -55,6 +36,30 @@ func (s *stripper) write(ctx context.Context, recompress bool) ([]byte, error) {
 		}
 	}
 	return appendChunk(out, "IEND", nil), nil
+}
+
+// appendHead writes what stands before the image data.
+func (s *stripper) appendHead(out []byte) []byte {
+	out = append(out, signature...)
+	out = appendChunk(out, "IHDR", s.header.payload())
+	for i, p := range s.kept {
+		if p != nil {
+			out = appendChunk(out, ancillary[i], p)
+		}
+	}
+	if s.palette != nil {
+		out = appendChunk(out, "PLTE", s.palette)
+	}
+	if s.alpha != nil {
+		out = appendChunk(out, "tRNS", s.alpha)
+	}
+	if s.result.Orientation != 0 {
+		out = appendChunk(out, "eXIf", exif.Minimal(s.result.Orientation))
+	}
+	if s.animation.declared {
+		out = appendChunk(out, "acTL", s.animation.payload())
+	}
+	return out
 }
 
 func appendChunk(out []byte, name string, p []byte) []byte {
