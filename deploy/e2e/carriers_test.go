@@ -24,6 +24,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"weir/deploy/local"
 	"weir/sanitize"
 	pixels "weir/sanitize/tensor"
@@ -93,7 +96,7 @@ func carriersStack(t *testing.T) (*stack, *local.Triton, *classifier) {
 		t.Fatal(err)
 	}
 	files := newClassifier(t)
-	s := private(t, stackOptions{upstream: server.HTTP, upload: files.URL + "/predictions/{model}", config: fmt.Sprintf(`
+	s := private(t, stackOptions{upstream: server.HTTP, grpc: server.GRPC, upload: files.URL + "/predictions/{model}", config: fmt.Sprintf(`
 limits: {max_body_bytes: 4MiB, max_response_bytes: 4MiB}
 keys: {sanitize_file: %s, epoch: 1d}
 models:
@@ -223,6 +226,34 @@ func TestCarriers(t *testing.T) {
 			t.Fatalf("%v, %v", r, err)
 		}
 		samePicture(t, string(m.Outputs[0].blob), png)
+	})
+	t.Run("rows over gRPC", func(t *testing.T) {
+		before := s.taps[1].len()
+		shape := string(protowire.AppendVarint(protowire.AppendVarint(nil, 2), 4096))
+		r := rpcTrick{message: pbBytes(1, "carriers") + pbBytes(5, pbBytes(1, "ROWS")+pbBytes(2, "UINT8")+pbBytes(3, shape)) +
+			pbBytes(7, string(padded(4096, jpeg, png)))}.send(t, s.addr)
+		if r.code != codes.OK {
+			t.Fatalf("%+v", r)
+		}
+		if sent := s.taps[1].seen(before); bytes.Contains(sent, []byte(canary)) {
+			t.Errorf("a canary reaches the model server: %q", sent)
+		}
+		received, err := server.Received()
+		if err != nil || len(received) == 0 {
+			t.Fatalf("no record: %v", err)
+		}
+		in := received[len(received)-1].Inputs[0]
+		clean, _, err := sanitize.Image(t.Context(), []byte(jpeg), sanitize.ImageOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		small, _, err := sanitize.Image(t.Context(), []byte(png), sanitize.ImageOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := padded(len(clean), string(clean), string(small)); in.Name != "ROWS" || in.SHA256[0] != digest(string(want)) {
+			t.Errorf("the model received %+v, want rows of %d bytes", in, len(clean))
+		}
 	})
 	t.Run("pixels", func(t *testing.T) { carryPixels(t, s, server) })
 	t.Run("a file as a body", func(t *testing.T) { postFile(t, s, files, jpeg) })
