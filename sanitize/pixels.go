@@ -109,15 +109,16 @@ func (o PixelOptions) checkNormalisation() error {
 // first has slightly other luma in its draws, and nothing else.
 //
 // The profile strip checks and changes nothing. Where no sample changes, the result
-// shares Data. The other profiles take each picture apart from its batch and do what ProfileSteps says for its size,
-// or Steps. They work on the 8 bits of a file: every sample is rounded to the nearest
-// of the 256 pixel values, beyond black and white to these; then come the steps; and
-// the model's normalisation is applied again. The profile light is that rounding
-// alone. It takes whatever hides in the low bits of a fraction, changes a sample that
-// came from 8 bits by no more than the rounding of its datatype, and any other by up
-// to half of 1/255, as if the picture had been stored in a file. So a floating-point
-// tensor becomes what the UINT8 tensor of the same pictures would, and equal pictures
-// become equal whatever the batch, layout or datatype.
+// shares Data. The other profiles take each picture apart from its batch and do what
+// ProfileSteps says for its size, or Steps. They work on the 8 bits of a file: every
+// sample is rounded to the nearest of the 256 pixel values, beyond black and white to
+// these; then come the steps; and the model's normalisation is applied again. The
+// profile light is that rounding alone. It takes whatever hides in the low bits of a
+// fraction, changes a sample that came from 8 bits by no more than the rounding of its
+// datatype, and any other by up to half of 1/255, as if the picture had been stored in
+// a file. So a floating-point tensor becomes what the UINT8 tensor of the same
+// pictures would, and equal pictures become equal whatever the batch, layout or
+// datatype.
 //
 // Some models decode files that come as UINT8 [N] or [B, N]; as in Tensor, no row of
 // such a tensor may begin as an image file does.
