@@ -106,7 +106,7 @@ func (o PixelOptions) checkNormalisation() error {
 // finite, and its pixel value is from -0.05 to 1.05, which leaves room for the
 // overshoot of a resize. Channels are taken as grey, as red, green and blue, or with
 // a fourth as alpha, which median, bits and jpeg leave alone; a model that takes blue
-// first has slightly other luma in its draws, and nothing else.
+// first has slightly other luma in its draws and in the step jpeg, and nothing else.
 //
 // The profile strip checks and changes nothing. Where no sample changes, the result
 // shares Data. The other profiles take each picture apart from its batch and do what
