@@ -21,7 +21,7 @@ func TestMeasureFindsTheBackDoor(t *testing.T) {
 			t.Fatalf("%d samples, labelled %t, %d profiles, %d attacks", r.Samples, r.Labelled, len(r.Clean), len(r.Attacks))
 		}
 		for _, c := range r.Clean {
-			if c.Agreement.Hits != 60 || labelled != (c.Accuracy != nil) || labelled && c.Accuracy.Hits != 60 || c.Refused != 0 {
+			if c.Agreement.Hits != 60 || c.Flagged != NewShare(0, 60) || labelled != (c.Accuracy != nil) || labelled && c.Accuracy.Hits != 60 || c.Refused != 0 {
 				t.Errorf("labelled %t, clean: %+v", labelled, c)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,8 +46,8 @@ func result() *Result {
 	return &Result{
 		Schema: Schema, Model: "signs <b>", Samples: 100, Labelled: true, Tries: 25, Predictions: 4711,
 		Classes: []string{"stop", "<script>"},
-		Clean: []Clean{{Profile: "raw", Accuracy: share(99, 100), Agreement: NewShare(100, 100)},
-			{Profile: "standard", Accuracy: share(97, 100), Agreement: NewShare(98, 100), Refused: 1}},
+		Clean: []Clean{{Profile: "raw", Accuracy: share(99, 100), Agreement: NewShare(100, 100), Flagged: NewShare(0, 100)},
+			{Profile: "standard", Accuracy: share(97, 100), Agreement: NewShare(98, 100), Flagged: NewShare(2, 100), Refused: 1}},
 		Attacks: []Attack{
 			{Name: "checkerboard", Trigger: "checkerboard,size=8%,cell=1px,at=bottom-right,inset=0%,strength=1", Target: "<script>",
 				Base: NewShare(1, 90), Raw: leg("raw", 90, share(90, 90)),
@@ -75,7 +76,8 @@ func TestReports(t *testing.T) {
 	if err := r.Page(&page); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "result.html", page.Bytes())
+	pictures := regexp.MustCompile(`base64,[^"]+`) // how they are packed is the business of Go's release
+	golden(t, "result.html", pictures.ReplaceAll(page.Bytes(), []byte("base64,")))
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,8 @@ type Result struct {
 type Clean struct {
 	Profile   string `json:"profile"`
 	Accuracy  *Share `json:"accuracy"`  // right answers; null if it is not known what the samples show
-	Agreement Share  `json:"agreement"` // same answer as raw; the rest is the flag rate of a comparison
+	Agreement Share  `json:"agreement"` // same answer as raw
+	Flagged   Share  `json:"flagged"`   // another one: the false alarms of a comparison
 	Refused   int    `json:"refused"`   // samples that the profile, or the model after it, refuses
 }
 
@@ -128,7 +129,8 @@ func (r *Result) cleanRows(legs []Profile, samples []sample, answers [][]int) {
 				turned++
 			}
 		}
-		row := Clean{Profile: p.Name, Agreement: NewShare(agreed, len(samples)), Refused: turned}
+		row := Clean{Profile: p.Name, Agreement: NewShare(agreed, len(samples)),
+			Flagged: NewShare(len(samples)-agreed, len(samples)), Refused: turned}
 		if r.Labelled {
 			accuracy := NewShare(right, len(samples))
 			row.Accuracy = &accuracy

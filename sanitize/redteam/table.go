@@ -15,13 +15,13 @@ func (r *Result) Table(w io.Writer) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%d samples (%s), %d predictions; shares with 95 %% intervals\n\n", r.Samples, known, r.Predictions)
-	fmt.Fprintln(t, "CLEAN\tACCURACY\tSAME ANSWER AS RAW\tREFUSED")
+	fmt.Fprintln(t, "CLEAN\tACCURACY\tSAME ANSWER AS RAW\tFLAGGED\tREFUSED")
 	for _, c := range r.Clean {
 		accuracy := "–"
 		if c.Accuracy != nil {
 			accuracy = c.Accuracy.String()
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\n", c.Profile, accuracy, c.Agreement, c.Refused)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.1f %%\t%d\n", c.Profile, accuracy, c.Agreement, 100*c.Flagged.Share, c.Refused)
 	}
 	_ = t.Flush() // the error of w comes again
 	fmt.Fprintln(t)
