@@ -21,6 +21,9 @@ type imageWalk struct {
 	groups        []codeGroup
 	tileBits      uint
 	tileGroups    []uint16 // the group of each tile; nil when there is one group
+
+	out   []uint32 // the pixels, when they are followed
+	cache colourCache
 }
 
 // readGroups reads the prefix codes and which tile uses which (§6.2.2). Codes of a
@@ -122,48 +125,25 @@ func (d *imageWalk) readGroup() (codeGroup, error) {
 
 // pixels walks over the pixels (§5.2). With room for them in out, they are followed.
 func (d *imageWalk) pixels(out []uint32) error {
-	total := d.width * d.height
-	cache := colourCache{shift: 32 - d.cacheBits}
+	d.out = out
 	if out != nil && d.cacheBits > 0 {
-		cache.entries = make([]uint32, 1<<d.cacheBits)
+		d.cache = colourCache{entries: make([]uint32, 1<<d.cacheBits), shift: 32 - d.cacheBits}
 	}
 	group := &d.groups[0]
-	mask := 0
-	if d.tileGroups != nil {
-		mask = 1<<d.tileBits - 1
-	}
 	perRow := tiles(d.width, d.tileBits)
-	for at, x, y, checked := 0, 0, 0, -1; at < total; {
+	for at, x, y, checked := 0, 0, 0, -1; at < d.width*d.height; {
 		if y > checked {
 			checked = y
 			if err := d.checkRow(y); err != nil {
 				return err
 			}
 		}
-		if mask != 0 {
+		if d.tileGroups != nil {
 			group = &d.groups[d.tileGroups[y>>d.tileBits*perRow+x>>d.tileBits]]
 		}
-		d.r.fill()
-		green := group.green.read(&d.r)
-		n := 1
-		switch {
-		case green < literals:
-			argb := group.literal(&d.r, green)
-			if out != nil {
-				out[at] = argb
-			}
-		case green < literals+lengthCodes:
-			var distance int
-			n, distance = d.reference(green-literals, group.distance)
-			if distance > at || n > total-at {
-				return picture.Errorf(picture.Malformed, "reference of %d pixels back %d at pixel %d of %d", n, distance, at, total)
-			}
-			for i := at; out != nil && i < at+n; i++ {
-				out[i] = out[i-distance]
-			}
-		case out != nil:
-			cache.insert(out[:at])
-			out[at] = cache.entries[green-literals-lengthCodes]
+		n, err := d.symbol(group, at)
+		if err != nil {
+			return err
 		}
 		at += n
 		for x += n; x >= d.width; x -= d.width {
@@ -171,6 +151,32 @@ func (d *imageWalk) pixels(out []uint32) error {
 		}
 	}
 	return nil
+}
+
+// symbol reads what stands for the next pixels, and returns how many they are.
+func (d *imageWalk) symbol(group *codeGroup, at int) (int, error) {
+	d.r.fill()
+	green := group.green.read(&d.r)
+	switch {
+	case green < literals:
+		argb := group.literal(&d.r, green)
+		if d.out != nil {
+			d.out[at] = argb
+		}
+	case green < literals+lengthCodes:
+		n, distance := d.reference(green-literals, group.distance)
+		if total := d.width * d.height; distance > at || n > total-at {
+			return 0, picture.Errorf(picture.Malformed, "reference of %d pixels back %d at pixel %d of %d", n, distance, at, total)
+		}
+		for i := at; d.out != nil && i < at+n; i++ {
+			d.out[i] = d.out[i-distance]
+		}
+		return n, nil
+	case d.out != nil:
+		d.cache.insert(d.out[:at])
+		d.out[at] = d.cache.entries[green-literals-lengthCodes]
+	}
+	return 1, nil
 }
 
 // checkRow is called at the start of a row. Behind the end of the data all rows may
