@@ -80,7 +80,7 @@ func (g *grid) pixels() *[256]int16 {
 	for x := range table {
 		table[x] = -1
 		if v := float64(float64(x)*g.scale) + g.offset; v >= darkest && v <= brightest {
-			table[x] = int16(min(max(math.Round(v), 0), 255))
+			table[x] = int16(nearest(v))
 		}
 	}
 	return table
@@ -100,32 +100,40 @@ func (g *grid) load(dst []uint8, data []byte, at, step int) (int, Reason) {
 		}
 	case tensor.FP16:
 		for x := range dst {
-			if fault := g.round(&dst[x], tensor.FP16.Float64(data[2*(at+x*step):])); fault != "" {
-				return x, fault
+			sample := tensor.FP16.Float64(data[2*(at+x*step):])
+			v := float64(sample*g.scale) + g.offset // rounded in between, on every machine
+			if !(v >= darkest && v <= brightest) {
+				return x, fault(sample)
 			}
+			dst[x] = nearest(v)
 		}
 	default:
 		for x := range dst {
-			bits := binary.LittleEndian.Uint32(data[4*(at+x*step):])
-			if fault := g.round(&dst[x], float64(math.Float32frombits(bits))); fault != "" {
-				return x, fault
+			i := 4 * (at + x*step)
+			sample := float64(math.Float32frombits(binary.LittleEndian.Uint32(data[i : i+4])))
+			v := float64(sample*g.scale) + g.offset
+			if !(v >= darkest && v <= brightest) {
+				return x, fault(sample)
 			}
+			dst[x] = nearest(v)
 		}
 	}
 	return 0, ""
 }
 
-// round writes the nearest pixel value of a sample.
-func (g *grid) round(dst *uint8, sample float64) Reason {
-	v := float64(sample*g.scale) + g.offset // rounded in between, on every machine
-	if !(v >= darkest && v <= brightest) {
-		if math.IsNaN(sample) || math.IsInf(sample, 0) {
-			return TensorNotFinite
-		}
-		return TensorRange
+// fault is why a sample has no pixel value.
+func fault(sample float64) Reason {
+	if math.IsNaN(sample) || math.IsInf(sample, 0) {
+		return TensorNotFinite
 	}
-	*dst = uint8(min(max(v+.5, 0), 255))
-	return ""
+	return TensorRange
+}
+
+// nearest rounds what lies from darkest to brightest: the conversion cuts what is
+// positive, so it is moved up by a little more than darkest, and back.
+func nearest(v float64) uint8 {
+	const up = 13
+	return uint8(min(max(int(v+(up+.5))-up, 0), 255))
 }
 
 // store writes pixel values as the elements at, at + step…
