@@ -163,3 +163,24 @@ func TestEveryRuleHasACase(t *testing.T) {
 		}
 	}
 }
+
+// The route to the endpoint for files needs whole bodies, too.
+func TestUploadsInParts(t *testing.T) {
+	e := expect()
+	e.Upload = "http://127.0.0.1:8085/predictions/{model}"
+	const match = `- match: {safe_regex: {regex: "/predictions/[^/]+"}}`
+	text := string(bootstrap(t, e))
+	if strings.Count(text, match) != 1 {
+		t.Fatalf("no route %s", match)
+	}
+	const stream = `
+                          typed_per_filter_config:
+                            envoy.filters.http.ext_proc:
+                              "@type": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute
+                              overrides:
+                                processing_mode: {request_header_mode: SEND, response_header_mode: SEND, request_body_mode: BUFFERED, response_body_mode: FULL_DUPLEX_STREAMED, request_trailer_mode: SEND, response_trailer_mode: SEND}`
+	report := examine(t, []byte(strings.Replace(text, match, match+stream, 1)), e)
+	if got := rulesOf(report); !slices.Equal(got, []string{"mode_mismatch"}) {
+		t.Errorf("found %v, want mode_mismatch: %+v", got, report)
+	}
+}
