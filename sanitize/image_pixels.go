@@ -218,16 +218,3 @@ func decodeError(err error) error {
 	}
 	return fmt.Errorf("decode: %w", err)
 }
-
-// deadlineReader fails once its context has ended, and with it the decoder.
-type deadlineReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (d *deadlineReader) Read(p []byte) (int, error) {
-	if err := d.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return d.r.Read(p)
-}
