@@ -16,7 +16,7 @@ import (
 // JPEG passes the colours through JPEG of that quality: Y, Cb and Cr with their own
 // subsampling, red, green and blue with 4:2:0. Samples of 16 bits are rounded to 8.
 func (p *Picture[T]) JPEG(ctx context.Context, quality int) error {
-	narrow := p.ycc(ctx)
+	narrow := p.ycc()
 	planes := make([]jpegenc.Plane, len(narrow))
 	for i, q := range narrow {
 		h, v := narrow[len(narrow)-1].H, narrow[len(narrow)-1].V
@@ -48,7 +48,7 @@ func (p *Picture[T]) JPEG(ctx context.Context, quality int) error {
 }
 
 // ycc returns the colours as planes of 8 bits: grey, or Y, Cb and Cr.
-func (p *Picture[T]) ycc(ctx context.Context) []Plane[uint8] {
+func (p *Picture[T]) ycc() []Plane[uint8] {
 	if p.rgb() {
 		return p.fromRGB()
 	}
