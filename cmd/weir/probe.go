@@ -172,6 +172,7 @@ func (p *probe) configure() ([]string, error) {
 	}
 	if f.config == "" {
 		p.image.Key, p.pixels.Key = key, key
+		p.image.Formats = sanitize.ImageFormats() // those of the samples are fit to measure with
 		return nil, p.kindOfFlags()
 	}
 	cfg, err := loadConfig(f.config)
@@ -342,9 +343,4 @@ func (p *probe) profiles() []redteam.Profile {
 		}
 	}
 	return all
-}
-
-// counted shows how much of a work is done.
-func counted(line *progress, done, all int, what string) {
-	line.show(strings.Replace(bar(min(done, all), max(1, all)), "files", what, 1))
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"weir/filter/policy"
+	"weir/sanitize"
 	"weir/sanitize/redteam"
 )
 
@@ -18,7 +21,8 @@ func newProbeCalibrate() *cobra.Command {
 		Short: "Measure what each profile costs a model, and recommend one",
 		Long: `Send pictures to the model raw and through each profile, compare the answers, and
 recommend the strongest profile that leaves as many of them as --agreement says. Nobody
-needs to know what the pictures show. It asks the model server itself, past Weir.
+needs to know what the pictures show. It asks the model server directly, past a running
+Weir, and sanitises by itself.
 The line for weir.yaml comes last. Of few pictures the agreement is uncertain, which is
 said: an agreement of 99 % is shown by 381 pictures that all agree, and by no fewer.
 Exit code 0: a profile is recommended; 1: none agrees enough; 2: could not measure;
@@ -62,7 +66,7 @@ func (p *probe) calibrate(c *cobra.Command, agreement float64) (*redteam.Calibra
 	}
 	line := newProgress(c.ErrOrStderr())
 	defer line.clear()
-	o.Progress = func(done, all int) { counted(line, done, all, "predictions") }
+	o.Progress = func(done, all int) { line.show(bar(done, all, "predictions")) }
 	result, err := redteam.Calibrate(c.Context(), o)
 	if err != nil {
 		return nil, fail(exitUndecided, "%w", cause(err))
@@ -86,7 +90,7 @@ func (p *probe) advise(out io.Writer, result *redteam.Calibration, asJSON bool) 
 // yaml says what the input is, in the words of the configuration.
 func (p *probe) yaml() string {
 	if p.kind != policy.Pixels {
-		return "kind: image" + map[policy.Encoding]string{policy.Base64: ", encoding: base64", policy.DataURI: ", encoding: data-uri"}[p.encoded]
+		return "kind: image" + map[policy.Encoding]string{policy.Base64: ", encoding: base64", policy.DataURI: ", encoding: data-uri"}[p.encoded] + p.formats()
 	}
 	text := "kind: pixels, layout: " + p.pixels.Layout
 	if p.pixels.White != 0 {
@@ -101,4 +105,17 @@ func (p *probe) yaml() string {
 		}
 	}
 	return text
+}
+
+// formats are those of the samples, if they are others than the configuration allows
+// by default.
+func (p *probe) formats() string {
+	found := map[string]bool{sanitize.FormatJPEG: true, sanitize.FormatPNG: true}
+	for _, s := range p.samples {
+		found[sanitize.SniffImage(s.file)] = true
+	}
+	if len(found) == 2 {
+		return ""
+	}
+	return ", formats: [" + strings.Join(slices.Sorted(maps.Keys(found)), ", ") + "]"
 }

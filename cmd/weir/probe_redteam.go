@@ -17,7 +17,7 @@ func newProbeRedteam() *cobra.Command {
 		Long: `Measure which triggers of back doors a profile stops for one model: mark clean
 pictures with each trigger of a library, send them to the model raw and through each
 profile, and count how often they are taken for the class that the trigger leads to.
-It asks the model server itself, past Weir, which sanitises here.
+It asks the model server directly, past a running Weir, and sanitises by itself.
 
 A trigger is neutralised if the 95 % interval of what is left ends at or below 10 %
 (or 5 points above the clean pictures that are taken for that class); to show that,
@@ -41,8 +41,8 @@ not; 2: could not measure; 3: no pictures; 4: usage.`,
 	c.Flags().Var((*text)(&r.source), "source", "`CLASS` of the pictures that count, for back doors that act on one class (default: all)")
 	c.Flags().IntVar(&r.tries, "tries", 25, "of an attacker who changes the picture slightly until it passes")
 	c.Flags().IntVar(&r.budget, "budget", 0, "most predictions; 0: no bound")
-	r.carry = choiceFlag(c, "carry", "format of marked pictures: that of the sample, or", "same", "png", "jpeg")
-	r.require = choiceFlag(c, "require", "what every trigger that has an effect must be, or reduced, or nothing", "neutralised", "reduced", "nothing")
+	r.carry = choiceFlag(c, "carry", "format of marked pictures, same: that of the sample", "same", "png", "jpeg")
+	r.require = choiceFlag(c, "require", "what every profile must have made of every trigger that has an effect", "neutralised", "reduced", "nothing")
 	c.Flags().Var((*text)(&r.page), "page", "`FILE` for a page with pictures of each trigger; it shows one of the samples")
 	output := outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -139,7 +139,7 @@ func (r *redteaming) options(p *probe) (redteam.Options, error) {
 func (r *redteaming) measure(ctx context.Context, o redteam.Options, messages io.Writer) (*redteam.Result, error) {
 	line := newProgress(messages)
 	defer line.clear()
-	o.Progress = func(done, all int) { counted(line, done, all, "predictions") }
+	o.Progress = func(done, all int) { line.show(bar(done, all, "predictions")) }
 	result, err := redteam.Measure(ctx, o)
 	if err != nil {
 		return nil, fail(exitUndecided, "%w", cause(err))

@@ -46,9 +46,9 @@ func (p *progress) clear() {
 	}
 }
 
-// bar draws how much of all is done.
-func bar(done, all int) string {
+// bar draws how many of all things are done.
+func bar(done, all int, things string) string {
 	const width = 30
 	filled := width * done / all
-	return fmt.Sprintf("[%s%s] %d/%d files", strings.Repeat("#", filled), strings.Repeat(".", width-filled), done, all)
+	return fmt.Sprintf("[%s%s] %d/%d %s", strings.Repeat("#", filled), strings.Repeat(".", width-filled), done, all, things)
 }

@@ -180,7 +180,7 @@ func (s *sanitizer) run(ctx context.Context, files []string, out, messages io.Wr
 	defer progress.clear()
 	code, done := exitPass, 0
 	for pending := range queue {
-		progress.show(bar(done, len(files)))
+		progress.show(bar(done, len(files), "files"))
 		o := <-pending
 		if ctx.Err() != nil {
 			break
