@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"weir/filter/codec"
 	"weir/filter/policy"
@@ -116,12 +117,40 @@ type modelRefusal struct{ status string }
 
 func (e *modelRefusal) Error() string { return "the model refuses it: " + e.status }
 
+// busyError is the answer of a server that has no room for a request.
+type busyError struct{ status string }
+
+func (e *busyError) Error() string { return e.status }
+
+// Retries of a request for which the server has no room: a long measurement is not to
+// end for one of them.
+const (
+	busyRetries = 4
+	firstPause  = 100 * time.Millisecond // it doubles
+)
+
 // exchange sends a request as Weir sends those of clients.
 func (m *servedModel) exchange(ctx context.Context, r *codec.Request) (*codec.Response, error) {
 	message, err := m.codec.EncodeRequest(r, []string{m.output.Name})
 	if err != nil {
 		return nil, err
 	}
+	for try := 0; ; try++ {
+		response, err := m.send(ctx, r, message)
+		var busy *busyError
+		if !errors.As(err, &busy) || try == busyRetries {
+			return response, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(firstPause << try):
+		}
+	}
+}
+
+// send sends a request once.
+func (m *servedModel) send(ctx context.Context, r *codec.Request, message *codec.Message) (*codec.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.server+m.codec.Path(r), bytes.NewReader(message.Body))
 	if err != nil {
 		return nil, err
@@ -141,6 +170,8 @@ func (m *servedModel) exchange(ctx context.Context, r *codec.Request) (*codec.Re
 		return nil, err
 	case answer.StatusCode == http.StatusBadRequest:
 		return nil, &modelRefusal{answer.Status}
+	case answer.StatusCode == http.StatusServiceUnavailable, answer.StatusCode == http.StatusTooManyRequests:
+		return nil, &busyError{fmt.Sprintf("%s: %s", m.server, answer.Status)}
 	case answer.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("%s: %s", m.server, answer.Status)
 	}

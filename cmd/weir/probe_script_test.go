@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -60,10 +61,11 @@ func pictures(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// backdoored starts a model server of V2 with Triton's extensions; its URL is $UPSTREAM.
+// backdoored [busy] starts a model server of V2 with Triton's extensions; its URL is
+// $UPSTREAM. A busy one has room for every other request only.
 // Its model is "signs"; "names" has the same with names of classes as its only output,
 // "rows" takes files in rows of UINT8, each of these may be base64, and "pixels" takes pictures of 112 × 104 as FP32 in NCHW, with mean and std 0.5.
-func backdoored(ts *testscript.TestScript, _ bool, _ []string) {
+func backdoored(ts *testscript.TestScript, _ bool, args []string) {
 	c, err := kserve.NewHTTP(kserve.DefaultLimits())
 	ts.Check(err)
 	mux := http.NewServeMux()
@@ -85,7 +87,14 @@ func backdoored(ts *testscript.TestScript, _ bool, _ []string) {
 		signature := &codec.Signature{Model: model, Version: "1", MaxBatchSize: 4, Inputs: s[:1], Outputs: s[1:]}
 		mux.HandleFunc("POST "+at+"/versions/1/infer", func(w http.ResponseWriter, r *http.Request) { inferDoor(w, r, c, signature) })
 	}
-	server := httptest.NewServer(mux)
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(args) > 0 && r.Method == http.MethodPost && asked.Add(1)%2 == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	ts.Defer(server.Close)
 	ts.Setenv("UPSTREAM", server.URL)
 }
