@@ -54,7 +54,9 @@ func (d *directory) blocks(f *form, o picture.Options) (*blocks, error) {
 	if predictor != 1 && (!b.predictor || !coded || f.bits == 1) {
 		return nil, picture.Errorf(picture.Unsupported, "predictor %d of compression %d, %d bits", predictor, b.compression, f.bits)
 	}
-	strips, tiles := d.find(tagStripOffsets) != nil, d.find(tagTileOffsets) != nil || d.find(tagTileWidth) != nil
+	has := func(tag uint16) bool { return d.find(tag) != nil }
+	strips := has(tagStripOffsets) || has(tagStripByteCounts)
+	tiles := has(tagTileWidth) || has(tagTileLength) || has(tagTileOffsets) || has(tagTileByteCounts)
 	if strips == tiles {
 		return nil, picture.Errorf(picture.Malformed, "neither strips nor tiles, or both")
 	}

@@ -23,6 +23,8 @@ const (
 	tagRowsPerStrip    = 278
 	tagStripByteCounts = 279
 	tagPlanar          = 284
+	tagT4Options       = 292
+	tagT6Options       = 293
 	tagPredictor       = 317
 	tagColourMap       = 320
 	tagTileWidth       = 322

@@ -49,6 +49,9 @@ func (d *directory) form(o picture.Options) (*form, error) {
 	width, height, samples := number(tagWidth, 0), number(tagLength, 0), number(tagSamples, 1)
 	photometric, planar, fill := number(tagPhotometric, -1), number(tagPlanar, 1), number(tagFillOrder, 1)
 	depth, tileDepth := number(tagImageDepth, 1), number(tagTileDepth, 1)
+	for _, tag := range []uint16{tagRowsPerStrip, tagT4Options, tagT6Options} {
+		number(tag, 0) // decoders read them even where they mean nothing
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +110,9 @@ func (d *directory) readColours(f *form) error {
 	}
 	if f.photometric == palette {
 		return d.readColourMap(f)
+	}
+	if d.find(tagColourMap) != nil {
+		return picture.Errorf(picture.Malformed, "a colour map of a picture without a palette")
 	}
 	return nil
 }
