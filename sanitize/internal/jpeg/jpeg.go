@@ -14,9 +14,9 @@
 // added that was not there: a JFIF marker would change how RGB files are read.
 //
 // What a walk without re-encoding leaves: choices of the encoder (unused symbols
-// of a used Huffman table, low bits of coefficients, the split into scans and
-// restart intervals), blocks beyond the right and lower edge of the picture, and
-// the pixel density in APP0. With ContainerOnly the entropy-coded data is copied up
+// of a used Huffman table, steps of coefficients that are 0, low bits of
+// coefficients, the split into scans and restart intervals), blocks beyond the right
+// and lower edge of the picture, and the pixel density in APP0. With ContainerOnly the entropy-coded data is copied up
 // to the next marker without a walk, which leaves also: scans that end too early or
 // hold invalid codes, bytes behind the last block of a scan or of a restart
 // interval, and pad bits. Missing markers are found all the same.
@@ -204,6 +204,9 @@ func (s *stripper) finish() error {
 	}
 	s.out = append(s.out, 0xFF, mEOI)
 	s.dropUnsentTables()
+	if s.restart > 0 && s.restartSent == 0 {
+		s.result.Remove("DRI without effect", 6)
+	}
 	s.result.Remove("data after EOI", len(s.data)-s.pos)
 	s.result.Info = s.frame.info()
 	if q := &s.quant[s.frame.components[0].quant]; q.sent {

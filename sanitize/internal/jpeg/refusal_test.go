@@ -153,6 +153,20 @@ func TestScansAlone(t *testing.T) {
 	}
 }
 
+// TestRestartWithoutEffect holds that an interval longer than the scans goes.
+func TestRestartWithoutEffect(t *testing.T) {
+	plain := sources(t)["baseline420.jpg"]
+	for _, payload := range []string{"CA", "\x00\x0C"} { // there are 12 MCUs
+		s, err := strip(edit(t, "baseline420.jpg").insert(mSOS, mDRI, payload).data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(s.Data, plain) || removed(s, "DRI") != 6 {
+			t.Errorf("interval %q stays: %v", payload, s.Removed)
+		}
+	}
+}
+
 // TestColumns holds the order of zigzag against the first and last of T.81 figure A.6.
 func TestColumns(t *testing.T) {
 	if want := []uint8{0, 1, 0, 0, 1, 2, 3, 2, 1, 0}; !slices.Equal(columns[:10], want) {

@@ -54,10 +54,7 @@ func (s *stripper) scan(p []byte) error {
 	if err != nil {
 		return err
 	}
-	if s.restart != s.restartSent {
-		s.write(mDRI, byte(s.restart>>8), byte(s.restart))
-		s.restartSent = s.restart
-	}
+	s.writeRestart(sc)
 	payload := append([]byte{byte(n)}, selectors...)
 	s.write(mSOS, append(payload, byte(sc.first), byte(sc.last), sc.high<<4|sc.low)...)
 	s.afterScan = true
@@ -65,6 +62,27 @@ func (s *stripper) scan(p []byte) error {
 		return s.copyScan()
 	}
 	return s.entropyCoded(sc)
+}
+
+// writeRestart writes DRI if it changed. An interval that no scan reaches the end of
+// says nothing, and is left out.
+func (s *stripper) writeRestart(sc *scan) {
+	switch {
+	case s.restart == s.restartSent:
+		return
+	case s.restartSent == 0 && s.restart >= s.mcus(sc):
+		return // finish tells of it
+	}
+	s.write(mDRI, byte(s.restart>>8), byte(s.restart))
+	s.restartSent = s.restart
+}
+
+// mcus is the number of MCUs of a scan.
+func (s *stripper) mcus(sc *scan) int {
+	if len(sc.components) == 1 {
+		return sc.components[0].columns * sc.components[0].rows
+	}
+	return s.frame.columns * s.frame.rows
 }
 
 // copyScan copies the entropy-coded data up to the next marker that is no RSTn of
@@ -88,7 +106,7 @@ func (s *stripper) copyScan() error {
 		if marker < mRST0 || marker > mRST7 {
 			return nil
 		}
-		if s.restart == 0 || marker != mRST0+byte(index&7) {
+		if s.restartSent == 0 || marker != mRST0+byte(index&7) {
 			return picture.Errorf(picture.Malformed, "RST%d out of order", marker-mRST0)
 		}
 		s.out = append(s.out, 0xFF, marker)
@@ -211,10 +229,7 @@ func (sc *scan) admit(c *component) error {
 // entropyCoded copies the entropy-coded data of a scan, one restart interval
 // after the other, with the cursor behind SOS.
 func (s *stripper) entropyCoded(sc *scan) error {
-	mcus := s.frame.columns * s.frame.rows
-	if len(sc.components) == 1 {
-		mcus = sc.components[0].columns * sc.components[0].rows
-	}
+	mcus := s.mcus(sc)
 	interval := mcus
 	if s.restart > 0 {
 		interval = s.restart
