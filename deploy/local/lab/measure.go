@@ -154,7 +154,7 @@ func measure(ctx context.Context, triton *local.Triton, held *pictures, m measur
 	}
 	result, err := redteam.Measure(ctx, redteam.Options{
 		Predict: predictor(triton.HTTP, m.trained.name()), Profiles: m.profiles, Samples: files, Triggers: marks,
-		Classes: classNames[:], Target: -1, Source: -1, Tries: m.tries, Batch: maxBatch, Progress: m.progress,
+		Classes: classNames[:], Target: -1, Source: -1, Tries: m.tries, Batch: askedAtOnce, Progress: m.progress,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("measure %s: %w", m.trained.name(), err)

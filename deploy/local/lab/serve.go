@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +14,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"weir/sanitize/redteam"
 )
@@ -56,22 +60,50 @@ func addModel(repository, root, name, architecture, weights string) error {
 	return os.WriteFile(filepath.Join(repository, name, "config.pbtxt"), []byte(config), 0o644)
 }
 
+// askedAtOnce are the files of one call of a predictor. A busy machine changes between
+// the processes less often when each has more to do.
+const askedAtOnce = 8 * maxBatch
+
 // predictor asks a model on Triton at address ("127.0.0.1:8000") over KServe V2 with
 // binary tensors. A batch that holds a file which the model refuses is an error: the
 // lab sends none.
 func predictor(address, model string) redteam.Predict {
 	at := "http://" + address + "/v2/models/" + url.PathEscape(model) + "/infer"
 	return func(ctx context.Context, files [][]byte) ([][]float64, error) {
-		var rows [][]float64
-		for len(files) > 0 {
-			n := min(len(files), maxBatch)
-			some, err := infer(ctx, at, files[:n])
-			if err != nil {
-				return nil, fmt.Errorf("model %s: %w", model, err)
-			}
-			rows, files = append(rows, some...), files[n:]
+		rows := make([][]float64, len(files))
+		group, ctx := errgroup.WithContext(ctx)
+		for start := 0; start < len(files); start += maxBatch {
+			end := min(start+maxBatch, len(files))
+			group.Go(func() error {
+				some, err := patiently(ctx, func() ([][]float64, error) { return infer(ctx, at, files[start:end]) })
+				if err != nil {
+					return fmt.Errorf("model %s: %w", model, err)
+				}
+				copy(rows[start:], some)
+				return nil
+			})
 		}
-		return rows, nil
+		return rows, group.Wait()
+	}
+}
+
+// errUnhealthy is a model that Triton is starting again. It does so with one that has
+// got no time on a busy machine.
+var errUnhealthy = errors.New("status 500")
+
+// patiently asks again while the model is started again.
+func patiently(ctx context.Context, ask func() ([][]float64, error)) ([][]float64, error) {
+	const attempts, pause = 10, 3 * time.Second
+	for i := 1; ; i++ {
+		rows, err := ask()
+		if i == attempts || !errors.Is(err, errUnhealthy) {
+			return rows, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
 	}
 }
 
@@ -98,6 +130,9 @@ func infer(ctx context.Context, at string, files [][]byte) ([][]float64, error) 
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, err
+	}
+	if response.StatusCode == http.StatusInternalServerError {
+		return nil, fmt.Errorf("%w: %s", errUnhealthy, body)
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("status %d: %s", response.StatusCode, body)
