@@ -94,7 +94,7 @@ var statuses = map[Reason]Status{
 	Reason(policy.OutputNotFinite):     {blocked, codes.FailedPrecondition, "the answer did not pass the output checks", "A check of the model found NaN or infinity."},
 	Reason(policy.OutputUnreadable):    {blocked, codes.FailedPrecondition, "the answer did not pass the output checks", "A checked output does not hold class probabilities."},
 	// sanitize
-	Reason(sanitize.ImageTooLarge):         {large, codes.ResourceExhausted, "an image is too large", "limits.max_image_bytes."},
+	Reason(sanitize.ImageTooLarge):         {large, codes.ResourceExhausted, "an image is too large", "limits.max_image_bytes, max_bytes: of the input; in rows of a fixed size, that size once the file is sanitised."},
 	Reason(sanitize.ImageTooManyPixels):    {large, codes.ResourceExhausted, "an image has too many pixels", "limits.max_image_pixels, limits.max_image_side, max_pixels: of the input."},
 	Reason(sanitize.ImageFormatNotAllowed): {bad, codes.InvalidArgument, "this image format is not allowed", "See formats: of the input."},
 	Reason(sanitize.ImageFormatUnknown):    {bad, codes.InvalidArgument, "this is not an image that Weir reads", "Formats are told by content, not by name."},
