@@ -1,6 +1,8 @@
 package jpeg
 
 import (
+	"bytes"
+
 	"weir/sanitize/internal/picture"
 )
 
@@ -309,10 +311,15 @@ func (s *stripper) restartMarker(index int) error {
 // scanMarker returns the next marker in entropy-coded data and the place of its
 // last 0xFF, or -1.
 func scanMarker(data []byte, pos int) (byte, int) {
-	for ; pos+1 < len(data); pos++ {
-		if m := data[pos+1]; data[pos] == 0xFF && m != 0 && m != 0xFF {
+	for {
+		i := bytes.IndexByte(data[pos:], 0xFF)
+		if i < 0 || pos+i+1 == len(data) {
+			return 0, -1
+		}
+		pos += i
+		if m := data[pos+1]; m != 0 && m != 0xFF {
 			return m, pos
 		}
+		pos++
 	}
-	return 0, -1
 }
