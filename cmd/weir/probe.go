@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/filter/codec"
+	"weir/filter/config"
 	"weir/filter/draft"
 	"weir/filter/policy"
 	"weir/sanitize"
@@ -121,26 +123,31 @@ func (f probeFlags) setUp(c *cobra.Command, defaults string) (*probe, error) {
 			return nil, err
 		}
 	}
+	return p, p.open(c, classes)
+}
+
+// open asks the server about the model, and makes the samples fit.
+func (p *probe) open(c *cobra.Command, classes []string) error {
 	server, err := serverURL(p.flags.server)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if (draft.Server{HTTP: server}).Exposed() {
 		fmt.Fprintf(c.ErrOrStderr(), "weir: warning: %s is not on loopback; the pictures leave this machine unencrypted unless it is https\n", server)
 	}
 	if p.model, err = openModel(c.Context(), server, p, classes); err != nil {
-		return nil, err
+		return err
 	}
 	if p.kind == policy.Pixels {
 		if err := p.fit(c); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	first, err := p.model.carried(p.samples[0].file)
 	if err != nil {
-		return nil, fail(exitUndecided, "%s: %w", p.samples[0].name, err)
+		return fail(exitUndecided, "%s: %w", p.samples[0].name, err)
 	}
-	return p, p.model.learnClasses(c.Context(), first)
+	return p.model.learnClasses(c.Context(), first)
 }
 
 // fit makes the samples as large as the model takes them.
@@ -180,6 +187,9 @@ func (p *probe) configure() ([]string, error) {
 		return nil, err
 	}
 	if f.server == "" {
+		if cfg.Upstream.Dialect != config.Triton {
+			return nil, fail(exitUsage, "the server's dialect is %s; only a server with Triton's extensions can be probed", cfg.Upstream.Dialect)
+		}
 		f.server = cfg.Upstream.HTTP
 	}
 	built, err := cfg.Build(make([]byte, 32)) // its own key stands in below
@@ -193,8 +203,8 @@ func (p *probe) configure() ([]string, error) {
 	if err := p.pickInput(model); err != nil {
 		return nil, err
 	}
-	if f.keyFile == "" && cfg.Keys.SanitizeFile != "" {
-		if key, err = sanitize.NewKey(cfg.Contents(cfg.Keys.SanitizeFile)); err != nil {
+	if file := cfg.Keys.SanitizeFile; f.keyFile == "" && file != "" {
+		if key, err = sanitize.NewKey(cfg.Contents(file)); err != nil {
 			return nil, fail(exitUsage, "keys.sanitize_file: %w", err)
 		}
 	}
@@ -239,17 +249,22 @@ func (p *probe) kindOfFlags() (err error) {
 // pickModel finds the rules of the model.
 func (p *probe) pickModel(rules *policy.Policy) (*policy.Model, error) {
 	f := &p.flags
-	if f.model != "" {
-		if m := rules.Model(f.model); m != nil {
-			return m, nil
-		}
-		return nil, fail(exitUsage, "--model: the configuration has no rules for %q", f.model)
-	}
-	if models := rules.Models(); len(models) == 1 && !policy.IsGlob(models[0].Pattern) {
+	if models := rules.Models(); f.model == "" && len(models) == 1 && !policy.IsGlob(models[0].Pattern) {
 		f.model = models[0].Pattern
-		return models[0], nil
 	}
-	return nil, fail(exitUsage, "the configuration has several models, or a glob; name one with --model")
+	if f.model == "" {
+		return nil, fail(exitUsage, "the configuration has several models, or a glob; name one with --model")
+	}
+	m := rules.Model(f.model)
+	switch {
+	case m == nil:
+		return nil, fail(exitUsage, "--model: the configuration has no rules for %q", f.model)
+	case m.Protocol != codec.Unknown:
+		return nil, fail(exitUsage, "model %q: only models of protocol v2 can be probed", f.model)
+	case f.version == "" && len(m.Versions) == 1:
+		f.version = m.Versions[0]
+	}
+	return m, nil
 }
 
 // pickInput finds the rules of the input.
