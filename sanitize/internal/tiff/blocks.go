@@ -71,7 +71,8 @@ func (b *blocks) readStrips(d *directory) error {
 	if err != nil {
 		return err
 	}
-	if rows == 0 || rows != 1<<32-1 && rows*int64(b.form.width)*8 >= 1<<30 { // OpenCV allocates them
+	// OpenCV allocates as many rows.
+	if rows == 0 || rows != 1<<32-1 && (rows > 1<<24 || rows*int64(b.form.width)*8 >= 1<<30) {
 		return picture.Errorf(picture.Malformed, "%d rows per strip", rows)
 	}
 	b.width, b.height = b.form.width, int(min(rows, int64(b.form.height)))
@@ -128,10 +129,28 @@ func (b *blocks) places(d *directory, offsets, counts uint16) error {
 		if b.counts[i] == 0 || b.compression == plain && int64(b.counts[i]) > 8*int64(b.width)*int64(b.height) {
 			return picture.Errorf(picture.Malformed, "a block of %d bytes", b.counts[i]) // Go takes no longer ones
 		}
-		if size := b.width * b.height * b.samples * b.bits / 8; b.tiles && b.compression == plain && int64(b.counts[i]) != int64(size) {
-			return picture.Errorf(picture.Malformed, "a plain tile of %d bytes, not %d", b.counts[i], size) // OpenCV's libtiff neither
+		if err := b.checkLength(i); err != nil {
+			return err
 		}
 		d.refer(uint64(from), uint64(b.counts[i]))
+	}
+	return nil
+}
+
+// checkLength holds that a plain block has the length that it needs. libtiff reads no
+// longer tile, and of three strips and more it makes up the lengths if they are not
+// all the same; a single strip may be longer.
+func (b *blocks) checkLength(i int) error {
+	if b.compression != plain || !b.tiles && len(b.offsets) == 1 {
+		return nil
+	}
+	rows := b.height
+	if !b.tiles {
+		rows = min(rows, b.form.height-i*b.height)
+	}
+	size := int64((b.width*b.samples*b.bits+7)/8) * int64(rows)
+	if int64(b.counts[i]) != size {
+		return picture.Errorf(picture.Malformed, "a plain block of %d bytes, not %d", b.counts[i], size)
 	}
 	return nil
 }

@@ -220,6 +220,8 @@ func TestFaults(t *testing.T) {
 	looped := seed(t, grey)
 	n := int(binary.LittleEndian.Uint16(looped[8:]))
 	looped[10+12*n] = 8
+	long := seed(t, rgb) // the lengths of its strips stand behind the directory and other values
+	patch(t, long, 279, func(f []byte) { long[binary.LittleEndian.Uint32(f[8:])]++ })
 	deflated, packed := seed(t, "grey16_deflate_le.tif"), seed(t, "packbits_strips.tif")
 	tests := map[string]struct {
 		data []byte
@@ -264,6 +266,8 @@ func TestFaults(t *testing.T) {
 		"strip empty":              {edit(grey, 279, value(0)), picture.Malformed},
 		"no rows per strip":        {edit(grey, 278, value(0)), picture.Malformed},
 		"rows beyond memory":       {edit(grey, 278, value(1<<31)), picture.Malformed},
+		"many rows per strip":      {edit(grey, 278, value(1<<24+1)), picture.Malformed},
+		"long strip of several":    {long, picture.Malformed},
 		"fewer strips":             {edit(rgb, 278, value(3)), picture.Malformed},
 		"odd tiles":                {edit("tiles_le.tif", 322, value(33)), picture.Malformed},
 		"tiles and strips":         {edit("tiles_le.tif", 278, renamed(279)), picture.Malformed},
