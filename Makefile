@@ -84,6 +84,7 @@ lab: ## train poisoned models and measure what the image profiles do to them (go
 nightly: test ## everything, all of it on every Envoy, long simulations, then each fuzz target for FUZZTIME (5m)
 	$(MAKE) --no-print-directory envoys DIFFERS='.*' ONCE=nothing
 	go test -timeout 120m -count=1 -tags nightly ./filter/extproc ./monitor/drift
+	go test -timeout 120m -count=1 -tags e2e,nightly -run TestDecodersAgree ./sanitize
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, names[i]; n = 0}' | \
 	{ status=0; \
 	while read -r package name; do \

@@ -52,8 +52,8 @@ func registerPlaces(format string, places ...place) bool {
 }
 
 // leastPlaces is how many places of a format there have to be.
-var leastPlaces = map[string]int{sanitize.FormatJPEG: 35, sanitize.FormatPNG: 28, sanitize.FormatWebP: 14,
-	sanitize.FormatGIF: 9, sanitize.FormatTIFF: 10, sanitize.FormatBMP: 4}
+var leastPlaces = map[string]int{sanitize.FormatJPEG: 103, sanitize.FormatPNG: 134, sanitize.FormatWebP: 62,
+	sanitize.FormatGIF: 35, sanitize.FormatTIFF: 48, sanitize.FormatBMP: 26}
 
 // extensions are how the files of a format are called.
 var extensions = map[string]string{sanitize.FormatJPEG: "jpg", sanitize.FormatTIFF: "tif"}

@@ -63,7 +63,7 @@ type ImageLimits struct {
 }
 
 // DefaultImageLimits returns 25 MiB, 40 megapixels, 16,384 pixels a side, 512
-// segments, 16 MiB of metadata, 100 scans, 100 frames, 1,000 decoded bytes a byte and
+// segments, 16 MiB of metadata, 100 scans, 100 frames, 1,100 decoded bytes a byte and
 // 1 GiB of decoded data.
 func DefaultImageLimits() ImageLimits {
 	return ImageLimits{
@@ -74,7 +74,7 @@ func DefaultImageLimits() ImageLimits {
 		MaxMetadataBytes: 16 << 20,
 		MaxScans:         100,
 		MaxFrames:        100,
-		MaxExpansion:     1000,
+		MaxExpansion:     1100, // deflate alone reaches 1032
 		MaxDecodedBytes:  1 << 30,
 	}
 }
