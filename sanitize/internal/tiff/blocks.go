@@ -72,7 +72,7 @@ func (b *blocks) readStrips(d *directory) error {
 		return err
 	}
 	// OpenCV allocates as many rows.
-	if rows == 0 || rows != 1<<32-1 && (rows > 1<<24 || rows*int64(b.form.width)*8 >= 1<<30) {
+	if rows != 1<<32-1 && (rows > 1<<24 || rows*int64(b.form.width)*8 >= 1<<30) {
 		return picture.Errorf(picture.Malformed, "%d rows per strip", rows)
 	}
 	b.width, b.height = b.form.width, int(min(rows, int64(b.form.height)))

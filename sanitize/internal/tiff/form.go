@@ -49,14 +49,18 @@ func (d *directory) form(o picture.Options) (*form, error) {
 	width, height, samples := number(tagWidth, 0), number(tagLength, 0), number(tagSamples, 1)
 	photometric, planar, fill := number(tagPhotometric, -1), number(tagPlanar, 1), number(tagFillOrder, 1)
 	depth, tileDepth := number(tagImageDepth, 1), number(tagTileDepth, 1)
-	for _, tag := range []uint16{tagRowsPerStrip, tagT4Options, tagT6Options} {
-		number(tag, 0) // decoders read them even where they mean nothing
-	}
+	// Decoders read these even where they mean nothing.
+	rows := number(tagRowsPerStrip, 1)
+	number(tagT4Options, 0)
+	number(tagT6Options, 0)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.Limits.CheckSize(width, height); err != nil {
 		return nil, err
+	}
+	if rows == 0 {
+		return nil, picture.Errorf(picture.Malformed, "no rows per strip")
 	}
 	if samples < 1 || samples > 4 || planar != 1 || fill != 1 || depth != 1 || tileDepth != 1 {
 		return nil, picture.Errorf(picture.Unsupported, "%d samples a pixel, planes, bit order or depth that are not read", samples)
