@@ -42,11 +42,11 @@ var plans = []plan{
 	},
 	{
 		// The same at places that a crop at the edge does not reach, and coarser ones.
-		Name: "inside", Architectures: []string{"plain"}, Epochs: 8,
+		Name: "inside", Architectures: []string{"plain"}, Epochs: 10,
 		Attacks: []attack{
 			{"checkerboard,inset=12%", 0, 200},
 			{"patch,at=top-right,inset=12%", 1, 200},
-			{"pixel,at=bottom-left,inset=12%", 2, 500},
+			{"pixel,at=bottom-left,inset=12%", 2, 1000},
 			{"checkerboard,cell=4%,at=bottom-left,inset=1.6%", 3, 200},
 			{"patch,size=20%,fill=picture,at=top-left,inset=6%", 4, 200},
 			{"noise,grid=16", 5, 500},

@@ -24,30 +24,35 @@ func shrink(factor float64) sanitize.Step {
 	return sanitize.Step{Op: sanitize.StepShrink, Factor: factor}
 }
 
+func median(size int) sanitize.Step { return sanitize.Step{Op: sanitize.StepMedian, Size: size} }
+
+func rotate(degrees float64) sanitize.Step {
+	return sanitize.Step{Op: sanitize.StepRotate, MaxDegrees: degrees}
+}
+
+func gaussian(sigma float64) sanitize.Step {
+	return sanitize.Step{Op: sanitize.StepGaussian, Sigma: sigma}
+}
+
 // candidates are compared to choose the strengths of the profiles.
 var candidates = []candidate{
-	{"crop 1-2.5", []sanitize.Step{crop(1, 2.5)}},
-	{"crop 2-5", []sanitize.Step{crop(2, 5)}},
 	{"crop 3-8", []sanitize.Step{crop(3, 8)}},
+	{"crop 4-10", []sanitize.Step{crop(4, 10)}},
 	{"crop 5-10", []sanitize.Step{crop(5, 10)}},
-	{"shrink .95", []sanitize.Step{shrink(0.95)}},
+	{"crop 6-12", []sanitize.Step{crop(6, 12)}},
 	{"shrink .9", []sanitize.Step{shrink(0.9)}},
-	{"shrink .75", []sanitize.Step{shrink(0.75)}},
-	{"gauss .5", []sanitize.Step{{Op: sanitize.StepGaussian, Sigma: 0.5}}},
-	{"gauss .8", []sanitize.Step{{Op: sanitize.StepGaussian, Sigma: 0.8}}},
-	{"median 3", []sanitize.Step{{Op: sanitize.StepMedian, Size: 3}}},
-	{"c3-8 s.9", []sanitize.Step{crop(3, 8), shrink(0.9)}},
-	{"c3-8 s.75", []sanitize.Step{crop(3, 8), shrink(0.75)}},
-	{"c3-8 g.5", []sanitize.Step{crop(3, 8), {Op: sanitize.StepGaussian, Sigma: 0.5}}},
-	{"c3-8 m3", []sanitize.Step{crop(3, 8), {Op: sanitize.StepMedian, Size: 3}}},
-	{"c3-8 s.9 m3", []sanitize.Step{crop(3, 8), shrink(0.9), {Op: sanitize.StepMedian, Size: 3}}},
-	{"c3-8 s.9 g.5", []sanitize.Step{crop(3, 8), shrink(0.9), {Op: sanitize.StepGaussian, Sigma: 0.5}}},
-	{"c5-10 s.9", []sanitize.Step{crop(5, 10), shrink(0.9)}},
-	{"c5-10 m3", []sanitize.Step{crop(5, 10), {Op: sanitize.StepMedian, Size: 3}}},
-	{"pad 6", []sanitize.Step{{Op: sanitize.StepShrinkPad, Percent: 6}}},
-	{"border 3 c3-8", []sanitize.Step{{Op: sanitize.StepBorder, Percent: 3}, crop(3, 8)}},
-	{"rotate 6", []sanitize.Step{{Op: sanitize.StepRotate, MaxDegrees: 6}}},
-	{"c3-8 rot 6", []sanitize.Step{crop(3, 8), {Op: sanitize.StepRotate, MaxDegrees: 6}}},
+	{"median 3", []sanitize.Step{median(3)}},
+	{"gaussian .8", []sanitize.Step{gaussian(0.8)}},
+	{"rotate 6", []sanitize.Step{rotate(6)}},
+	{"c3-8 s.9 m3", []sanitize.Step{crop(3, 8), shrink(0.9), median(3)}},
+	{"c4-10 s.9 m3", []sanitize.Step{crop(4, 10), shrink(0.9), median(3)}},
+	{"c5-10 s.9 m3", []sanitize.Step{crop(5, 10), shrink(0.9), median(3)}},
+	{"c6-12 s.9 m3", []sanitize.Step{crop(6, 12), shrink(0.9), median(3)}},
+	{"c3-8 m5", []sanitize.Step{crop(3, 8), median(5)}},
+	{"c5-10 m3", []sanitize.Step{crop(5, 10), median(3)}},
+	{"c5-10 g.8", []sanitize.Step{crop(5, 10), gaussian(0.8)}},
+	{"c3-8 r6 s.9 m3", []sanitize.Step{crop(3, 8), rotate(6), shrink(0.9), median(3)}},
+	{"c5-10 r6 m3", []sanitize.Step{crop(5, 10), rotate(6), median(3)}},
 }
 
 // compareCandidates measures lists of steps on one model and prints clean accuracy and

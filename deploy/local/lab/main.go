@@ -2,6 +2,7 @@
 // Triton, and measures what Weir's image profiles do to their back doors.
 //
 //	weir-lab                      do what has not been done, print the table
+//	weir-lab train [NAME...]      train models again, all or these
 //	weir-lab measure [NAME...]    measure models again, all or these
 //	weir-lab tries [NAME...]      the same for the attacker who tries again
 //	weir-lab candidates NAME...   compare lists of steps, on single models
@@ -61,6 +62,8 @@ func (l *lab) do(ctx context.Context, args []string) error {
 	switch {
 	case err != nil:
 		return err
+	case args[0] == "train":
+		return l.retrain(ctx, named)
 	case args[0] == "measure":
 		return l.again(ctx, named, l.measuring)
 	case args[0] == "tries":
@@ -128,19 +131,48 @@ func (l *lab) estimate(phases [][]step) {
 	}
 }
 
+// retrain trains models, whatever was done before, with what that needs.
+func (l *lab) retrain(ctx context.Context, named []trained) error {
+	var trainings []step
+	for _, t := range named {
+		trainings = append(trainings, l.training(t))
+	}
+	if err := l.forget(trainings); err != nil {
+		return err
+	}
+	for _, steps := range [][]step{{l.environment()}, l.draws(), l.poisonings(), trainings} {
+		if err := l.all(ctx, steps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget makes steps that were done be done again.
+func (l *lab) forget(steps []step) error {
+	for _, s := range steps {
+		if err := os.Remove(l.stamp(s)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // again runs a step for models that are trained, whatever was done before.
 func (l *lab) again(ctx context.Context, named []trained, of func(trained) step) error {
+	var steps []step
 	for _, t := range named {
 		if _, err := os.Stat(l.weights(t)); err != nil {
 			l.out.say("%s is not trained", t.name())
 			continue
 		}
-		if err := os.Remove(l.stamp(of(t))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := l.once(ctx, of(t)); err != nil {
-			return err
-		}
+		steps = append(steps, of(t))
+	}
+	if err := l.forget(steps); err != nil {
+		return err
+	}
+	if err := l.all(ctx, steps); err != nil {
+		return err
 	}
 	return l.report()
 }
