@@ -58,15 +58,17 @@ check: format vet ## the fast tests: no network, Envoy, Triton or Python
 .PHONY: test
 test: deps format vet ## everything: fast tests with the race detector, then end to end
 	go test -race -timeout 20m ./...
-	go test -race -timeout 30m -count=1 -p 1 -tags e2e $(E2E)
+	go test -race -timeout 30m -count=1 -p 2 -tags e2e $(E2E)
 	$(MAKE) --no-print-directory envoys
 
+# The tests mostly wait, so two versions are tested at a time.
 .PHONY: envoys
 envoys: deps ## the end-to-end tests that depend on Envoy, with its older versions (DIFFERS='.*': all)
-	@for version in $(OLDER_ENVOYS); do \
-		echo "Envoy $$version"; \
-		WEIR_ENVOY=$$version go test -race -timeout 30m -count=1 -tags e2e -run '^($(DIFFERS))$$' -skip '$(ONCE)' ./deploy/e2e; \
-	done
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target --keep-going $(OLDER_ENVOYS:%=envoy-%)
+
+envoy-%:
+	@echo "Envoy $*"
+	@WEIR_ENVOY=$* go test -race -timeout 30m -count=1 -tags e2e -run '^($(DIFFERS))$$' -skip '$(ONCE)' ./deploy/e2e
 
 .PHONY: conformance
 conformance: deps build ## run NVIDIA's own examples and tests (CLIENT_DIR=... SERVER_DIR=...: fetched triton-inference-server/client and /server)
