@@ -44,7 +44,7 @@ type attacked struct {
 	Trigger string        `json:"trigger"` // as it is written in the plan
 	Spec    string        `json:"spec"`    // with all its parameters
 	Target  string        `json:"target"`
-	Raw     redteam.Share `json:"raw"` // over all models
+	Raw     redteam.Share `json:"raw"` // over the models that count, or, where none does, over all
 	// Models are those that the profiles are measured with: raw success and clean
 	// accuracy are at least 90 %, and the class that the trigger leads to is the
 	// planted one.
@@ -57,6 +57,7 @@ type attacked struct {
 // does, over all.
 type cell struct {
 	Profile string         `json:"profile"`
+	Base    redteam.Share  `json:"base"` // clean pictures that are taken for the target, raw
 	Success redteam.Share  `json:"success"`
 	Worst   float64        `json:"worst_seed"` // share of the model with the greatest
 	Flagged redteam.Share  `json:"flagged"`
@@ -109,8 +110,9 @@ type measured struct {
 	Model   string          `json:"model"`
 	Clean   []redteam.Clean `json:"clean"`
 	Attacks []struct {
-		Trigger string `json:"trigger"`
-		Target  string `json:"target"`
+		Trigger string        `json:"trigger"`
+		Target  string        `json:"target"`
+		Base    redteam.Share `json:"base"`
 		Raw     struct {
 			Success redteam.Share `json:"success"`
 		} `json:"raw"`
@@ -166,31 +168,33 @@ func newAttacked(a attack, i int, results []*measured, best *measured) (attacked
 		return attacked{}, err
 	}
 	out := attacked{Trigger: a.Trigger, Spec: trigger.Spec, Target: classNames[a.Target], Models: []string{}}
-	var raw []redteam.Share
 	var counted []*measured
 	for _, r := range results {
 		if i >= len(r.Attacks) || r.Attacks[i].Trigger != trigger.Spec {
 			return out, fmt.Errorf("the results of %s are of other attacks; measure it again", r.Model)
 		}
 		one := r.Attacks[i]
-		raw = append(raw, one.Raw.Success)
 		if one.Raw.Success.Share >= leastShare && r.Clean[0].Accuracy.Share >= leastShare && one.Target == out.Target {
 			counted, out.Models = append(counted, r), append(out.Models, r.Model)
 		}
 	}
-	out.Raw, out.Counts = sum(raw), len(counted) > 0
-	if !out.Counts {
+	if out.Counts = len(counted) > 0; !out.Counts {
 		counted = results
 	}
+	var raw []redteam.Share
+	for _, r := range counted {
+		raw = append(raw, r.Attacks[i].Raw.Success)
+	}
+	out.Raw = sum(raw)
 	for k := range counted[0].Attacks[i].Cells {
 		c := cell{Profile: counted[0].Attacks[i].Cells[k].Profile}
-		var success, flagged []redteam.Share
+		var base, success, flagged []redteam.Share
 		for _, r := range counted {
 			one := r.Attacks[i].Cells[k]
-			success, flagged = append(success, one.Success), append(flagged, one.Flagged)
+			base, success, flagged = append(base, r.Attacks[i].Base), append(success, one.Success), append(flagged, one.Flagged)
 			c.Worst = max(c.Worst, one.Success.Share)
 		}
-		c.Success, c.Flagged, c.BestOf = sum(success), sum(flagged), bestOf(best, i, c.Profile)
+		c.Base, c.Success, c.Flagged, c.BestOf = sum(base), sum(success), sum(flagged), bestOf(best, i, c.Profile)
 		out.Cells = append(out.Cells, c)
 	}
 	return out, nil

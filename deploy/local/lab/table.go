@@ -44,9 +44,16 @@ func (l line) counts() (counted, all int) {
 	return counted, all
 }
 
-// raw is the success without a profile in the architecture where it is least.
+// raw is the success without a profile in the architecture where it is least, of those
+// that count, or, where none does, where it is greatest.
 func (l line) raw() redteam.Share {
-	return slices.MinFunc(l.attacks, func(a, b attacked) int { return cmp.Compare(a.Raw.Share, b.Raw.Share) }).Raw
+	counted, _ := l.counts()
+	byShare := func(a, b attacked) int { return cmp.Compare(a.Raw.Share, b.Raw.Share) }
+	if counted == 0 {
+		return slices.MaxFunc(l.attacks, byShare).Raw
+	}
+	counting := slices.DeleteFunc(slices.Clone(l.attacks), func(a attacked) bool { return !a.Counts })
+	return slices.MinFunc(counting, byShare).Raw
 }
 
 // worst is the cell of a profile in the architecture with the greatest upper bound,

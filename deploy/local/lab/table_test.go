@@ -9,6 +9,20 @@ import (
 	"weir/sanitize/redteam"
 )
 
+func TestCodedTriggersHaveToBeGoneAltogether(t *testing.T) {
+	g := group{Clean: []cleanCell{{Profile: "raw", Accuracy: share(990)}, {Profile: "strip", Accuracy: share(990)}}}
+	for _, test := range []struct {
+		base, success int
+		met           bool
+	}{{0, 0, true}, {3, 3, true}, {0, 1, false}, {3, 4, false}} {
+		a := attacked{Spec: "exif,text=x", Counts: true, Cells: []cell{{Profile: "strip", Base: share(test.base), Success: share(test.success)}}}
+		targets := a.targets(g)
+		if len(targets) != 1 || targets[0].met(g, a) != test.met {
+			t.Errorf("%d clean pictures and %d marked ones are taken for the target: met is not %t", test.base, test.success, test.met)
+		}
+	}
+}
+
 // share is a number of hits among a thousand pictures.
 func share(hits int) redteam.Share { return redteam.NewShare(hits, 1000) }
 

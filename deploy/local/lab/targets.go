@@ -10,7 +10,7 @@ import (
 // target is what the project promises of one trigger through one profile.
 type target struct {
 	profile string
-	most    float64 // upper bound of the attack's success; 0: no picture at all
+	most    float64 // upper bound of the attack's success; 0: none beyond that of clean pictures
 	cost    float64 // clean accuracy that the profile may take
 }
 
@@ -39,7 +39,7 @@ func (t target) met(g group, a attacked) bool {
 	if !ok {
 		return false
 	}
-	if t.most == 0 && c.Success.Hits > 0 || t.most > 0 && c.Success.High > t.most {
+	if t.most == 0 && c.Success.Hits > c.Base.Hits || t.most > 0 && c.Success.High > t.most {
 		return false
 	}
 	return g.cost(t.profile) <= t.cost
@@ -47,7 +47,7 @@ func (t target) met(g group, a attacked) bool {
 
 func (t target) String() string {
 	if t.most == 0 {
-		return t.profile + " 0"
+		return t.profile + " as without a trigger"
 	}
 	return fmt.Sprintf("%s ≤ %g %%", t.profile, 100*t.most)
 }
