@@ -91,7 +91,8 @@ func (o TextOptions) maxBytes() int {
 // or Greek letters hides nothing.
 //
 // A text that is an image would get by what is done with images, and is refused: the
-// bytes of a file, a data: URI of one, and base64 that is the whole text.
+// bytes of a file, a data: URI of one, and a text that begins as the base64 of one does,
+// with whatever decoders skip before and between its letters.
 //
 // Refusals are TextInvalidUTF8, TextTooLong (the input or its normal form is over
 // the limit), TextHoldsImage and TextBidiOverride. Sources: UAX #15, UAX #9, UTS #51, the
