@@ -59,15 +59,14 @@ func eachRow(ctx context.Context, in tensor.Tensor, spec *codec.Spec, room int, 
 }
 
 // rowBytes is how long the rows are of which the longest file has longest bytes, and
-// the client's had size.
+// the client's had size. Too long is what sanitising makes too large, and no limit of
+// what the client sent, which holds in shadow mode, too.
 func rowBytes(spec *codec.Spec, longest, size int) (int, error) {
 	if spec != nil && len(spec.Shape) > 0 && spec.Shape[len(spec.Shape)-1] == -1 {
 		return longest, nil
 	}
 	if longest > size {
-		return 0, &sanitize.Refusal{Reason: sanitize.ImageTooLarge,
-			Detail: "the sanitised file is longer than the rows of the model's input",
-			Excess: sanitize.Excess{Of: "bytes", Value: int64(longest), Limit: int64(size)}}
+		return 0, codec.Refuse(codec.BodyTooLarge, "sanitising makes a file longer than the rows of the model's input, %d bytes instead of %d", longest, size)
 	}
 	return size, nil
 }
