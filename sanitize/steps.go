@@ -141,46 +141,48 @@ func snake(name string) string {
 	return b.String()
 }
 
+// margins are the least and the greatest crop of a side, in per cent of it.
+type margins struct{ min, max float64 }
+
 // profileTable says what the profiles do to a picture whose shorter side has at least
-// MinSide pixels, from large to small. Below the last row, standard and strong do what
+// minSide pixels, from large to small. Below the last row, standard and strong do what
 // light does: of so few pixels every step takes too much. It is the one place where
-// strengths are set; the example of ProfileSteps prints it.
+// strengths are set; the example of ProfileSteps prints it. They were chosen on the lab's
+// poisoned models (deploy/local/lab): a mark that stands some pixels inside the edge is
+// what strong has its wider margins for, and an attacker who trained with crops what it
+// has shrink and median for.
 var profileTable = []struct {
-	MinSide                int     // pixels of the shorter side
-	MinPercent, MaxPercent float64 // crop of standard and strong, of each side
-	Factor                 float64 // shrink of strong
-	Median                 int     // of strong
+	minSide          int // pixels of the shorter side
+	standard, strong margins
+	factor           float64 // shrink of strong
+	median           int     // of strong
 }{
-	{48, 3, 8, 0.9, 3},
-	{24, 2, 5, 0.95, 3},
+	{48, margins{3, 8}, margins{5, 10}, 0.9, 3},
+	{24, margins{2, 5}, margins{3, 7}, 0.95, 3},
 }
 
 // ProfileSteps returns what the profile of an image or of pixels does to a picture
 // whose shorter side has that many pixels: nothing for strip, light and custom, which
-// does its own steps; for standard a keyed crop, and for strong a crop, a shrink and a
-// median, as far as the picture is large enough:
+// does its own steps; for standard a keyed crop, and for strong a wider crop, a shrink
+// and a median, as far as the picture is large enough. The crop is of each side:
 //
-//	shorter side   crop of each side   strong: shrink to   median
-//	48 and more    3 to 8 %            0.9                 3
-//	24 to 47       2 to 5 %            0.95                3
-//	below 24       none                none                none
-//
-// They are made for models that say what a picture shows. Where outputs name places
-// (detection, segmentation) or letters, steps that move pixels are wrong, and light or
-// custom steps that do not are what is left.
+//	shorter side   standard: crop   strong: crop   shrink to   median
+//	48 and more    3 to 8 %         5 to 10 %      0.9         3
+//	24 to 47       2 to 5 %         3 to 7 %       0.95        3
+//	below 24       none             none           none        none
 func ProfileSteps(profile string, shortSide int) []Step {
 	if profile != ProfileStandard && profile != ProfileStrong {
 		return nil
 	}
 	for _, row := range profileTable {
-		if shortSide < row.MinSide {
+		if shortSide < row.minSide {
 			continue
 		}
-		steps := []Step{{Op: StepCrop, MinPercent: row.MinPercent, MaxPercent: row.MaxPercent}}
-		if profile == ProfileStrong {
-			steps = append(steps, Step{Op: StepShrink, Factor: row.Factor}, Step{Op: StepMedian, Size: row.Median})
+		if profile == ProfileStandard {
+			return []Step{{Op: StepCrop, MinPercent: row.standard.min, MaxPercent: row.standard.max}}
 		}
-		return steps
+		return []Step{{Op: StepCrop, MinPercent: row.strong.min, MaxPercent: row.strong.max},
+			{Op: StepShrink, Factor: row.factor}, {Op: StepMedian, Size: row.median}}
 	}
 	return nil
 }
