@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/png"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -27,10 +28,14 @@ func upper(value []byte) ([]byte, sanitize.Report, error) {
 }
 
 func TestInBase64(t *testing.T) {
-	verb := inBase64(upper)
+	verb, write := encoded(policy.Base64, upper)
 	for text, want := range map[string]string{"YQ==": "QQ==", "YWI=": "QUI=", "YWJj": "QUJD", "Pz8/": "Pz8/", "YWJjZA==": "QUJDRA=="} {
-		if got, report, err := verb([]byte(text)); err != nil || string(got) != want || report.Kind != "k" {
-			t.Errorf("%s: %s, %+v, %v, want %s", text, got, report, err, want)
+		value, report, err := verb([]byte(text))
+		if err != nil || report.Kind != "k" {
+			t.Errorf("%s: %+v, %v", text, report, err)
+		}
+		if got, err := write([]byte(">"), value); err != nil || string(got) != ">"+want {
+			t.Errorf("%s: %s, %v, want >%s", text, got, err, want)
 		}
 	}
 	for name, text := range map[string]string{
@@ -88,6 +93,40 @@ func TestImageInBase64(t *testing.T) {
 	}
 }
 
+// What one large value takes beside itself is the file in it, what is made of the file,
+// and the value anew: never the value twice.
+func TestMemoryOfEncodings(t *testing.T) {
+	file := append([]byte("\x89PNG\r\n\x1a\n"), make([]byte, 3<<20)...)
+	text := base64.StdEncoding.EncodeToString(file)
+	for encoding, value := range map[policy.Encoding]string{policy.Base64: text, policy.DataURI: "data:image/png;base64," + text} {
+		verb, write := encoded(encoding, func(file []byte) ([]byte, sanitize.Report, error) {
+			return bytes.Clone(file), sanitize.Report{}, nil
+		})
+		in := tensor.Tensor{DataType: tensor.Bytes, Shape: []int64{1}, Data: tensor.AppendElement(nil, []byte(value))}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		out, _, err := eachElement(t.Context(), in, 2*len(in.Data), verb, write)
+		runtime.ReadMemStats(&after)
+		if err != nil || !bytes.Equal(out.Data, in.Data) {
+			t.Fatalf("encoding %d: %d bytes become %d, %v", encoding, len(in.Data), len(out.Data), err)
+		}
+		if took := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(in.Data)); took > 2.6 {
+			t.Errorf("encoding %d takes %.2f times the value", encoding, took)
+		}
+	}
+}
+
+// A value may not grow beyond what there is room for, whatever form it travels in.
+func TestNoRoomForBase64(t *testing.T) {
+	in := tensor.Tensor{DataType: tensor.Bytes, Shape: []int64{1}, Data: tensor.AppendElement(nil, []byte("YWJjZGVm"))}
+	verb, write := encoded(policy.Base64, upper)
+	for room, want := range map[int]string{12: "", 11: "body_too_large", 10: "body_too_large", 9: "body_too_large"} {
+		if _, _, err := eachElement(t.Context(), in, room, verb, write); reason(err) != want {
+			t.Errorf("room for %d bytes: %v", room, err)
+		}
+	}
+}
+
 // FuzzInBase64 holds that nothing has two spellings: what is taken is what encoding
 // its value gives.
 func FuzzInBase64(f *testing.F) {
@@ -96,7 +135,7 @@ func FuzzInBase64(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var value []byte
-		_, _, err := inBase64(func(v []byte) ([]byte, sanitize.Report, error) { value = v; return v, sanitize.Report{}, nil })(text)
+		_, _, err := fromBase64(func(v []byte) ([]byte, sanitize.Report, error) { value = v; return v, sanitize.Report{}, nil })(text)
 		if err == nil && base64.StdEncoding.EncodeToString(value) != string(text) {
 			t.Fatalf("%q is taken as %q", text, value)
 		}

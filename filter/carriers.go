@@ -3,6 +3,7 @@ package filter
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 
 	"weir/filter/codec"
@@ -13,6 +14,11 @@ import (
 
 // verb sanitises one value: the file of an image, a text.
 type verb func(value []byte) ([]byte, sanitize.Report, error)
+
+// writer appends a value to dst in the form in which it travels.
+type writer func(dst, value []byte) ([]byte, error)
+
+func plain(dst, value []byte) ([]byte, error) { return append(dst, value...), nil }
 
 // sanitizeInput runs one tensor through the verb of its rule, value by value. The
 // result may have at most room bytes, and the dimensions that spec, if it is known,
@@ -28,11 +34,13 @@ func sanitizeInput(ctx context.Context, rule policy.Input, in tensor.Tensor, spe
 		if in.DataType == tensor.Uint8 {
 			return eachRow(ctx, in, spec, room, image)
 		}
-		return eachElement(ctx, in, room, encoded(rule.Encoding, image))
+		image, write := encoded(rule.Encoding, image)
+		return eachElement(ctx, in, room, image, write)
 	case policy.Pixels:
 		return sanitize.Pixels(ctx, in, rule.Pixels)
 	case policy.Text:
-		return eachElement(ctx, in, room, func(text []byte) ([]byte, sanitize.Report, error) { return sanitize.Text(text, rule.Text) })
+		text := func(value []byte) ([]byte, sanitize.Report, error) { return sanitize.Text(value, rule.Text) }
+		return eachElement(ctx, in, room, text, plain)
 	case policy.Tensor:
 		return sanitize.Tensor(in, rule.Tensor)
 	default: // opaque: Carries has refused what is undeclared
@@ -40,64 +48,52 @@ func sanitizeInput(ctx context.Context, rule policy.Input, in tensor.Tensor, spe
 	}
 }
 
-// encoded makes a verb take and give files in an encoding.
-func encoded(e policy.Encoding, do verb) verb {
+// encoded makes a verb on files take them in an encoding, and returns the writer of what
+// it gives.
+func encoded(e policy.Encoding, do verb) (verb, writer) {
 	switch e {
 	case policy.Base64:
-		return inBase64(do)
+		return fromBase64(do), func(dst, file []byte) ([]byte, error) { return base64.StdEncoding.AppendEncode(dst, file), nil }
 	case policy.DataURI:
-		return inDataURI(do)
+		return fromDataURI(do), codec.AppendImageURI // under the type of the file, whatever the client called it
 	default:
-		return do
+		return do, plain
 	}
 }
 
-// inBase64 makes a verb take and give base64, of which only the form that encoding
-// the bytes gives again is taken.
-func inBase64(do verb) verb {
+// fromBase64 makes a verb take base64, of which only the form that encoding the bytes
+// gives again is taken.
+func fromBase64(do verb) verb {
 	return func(text []byte) ([]byte, sanitize.Report, error) {
-		value, err := codec.AppendBase64(nil, text)
+		value, err := codec.AppendBase64(make([]byte, 0, base64.StdEncoding.DecodedLen(len(text))), text)
 		if err != nil {
 			return nil, sanitize.Report{}, err
 		}
-		clean, report, err := do(value)
-		if err != nil {
-			return nil, report, err
-		}
-		return base64.StdEncoding.AppendEncode(nil, clean), report, nil
+		return do(value)
 	}
 }
 
-// inDataURI makes a verb on the files of images take and give data: URIs. The media
-// type of what it gives is that of the file, whatever the client called it.
-func inDataURI(do verb) verb {
+// fromDataURI makes a verb on the files of images take data: URIs.
+func fromDataURI(do verb) verb {
+	do = fromBase64(do)
 	return func(uri []byte) ([]byte, sanitize.Report, error) {
 		text, err := codec.CutImageURI(uri)
 		if err != nil {
 			return nil, sanitize.Report{}, err
 		}
-		value, err := codec.AppendBase64(nil, text)
-		if err != nil {
-			return nil, sanitize.Report{}, err
-		}
-		clean, report, err := do(value)
-		if err != nil {
-			return nil, report, err
-		}
-		clean, err = codec.AppendImageURI(nil, clean)
-		return clean, report, err
+		return do(text)
 	}
 }
 
-// eachElement runs a verb over the BYTES elements of a tensor. Sanitising may make a
-// value larger, so the sum is limited.
-func eachElement(ctx context.Context, in tensor.Tensor, room int, do verb) (tensor.Tensor, sanitize.Report, error) {
+// eachElement runs a verb over the BYTES elements of a tensor and writes what it gives.
+// Sanitising may make a value larger, so the sum is limited.
+func eachElement(ctx context.Context, in tensor.Tensor, room int, do verb, write writer) (tensor.Tensor, sanitize.Report, error) {
 	n, err := tensor.Elements(in.Shape, int64(len(in.Data)))
 	if err != nil {
 		return tensor.Tensor{}, sanitize.Report{}, err
 	}
 	total := sanitize.Report{Action: sanitize.Unchanged}
-	out := make([]byte, 0, len(in.Data))
+	var out []byte
 	err = tensor.EachElement(in.Data, n, func(i int64, element []byte) error {
 		clean, err := one(ctx, int(i), element, do, &total)
 		if err != nil {
@@ -106,7 +102,17 @@ func eachElement(ctx context.Context, in tensor.Tensor, room int, do verb) (tens
 		if len(out)+4+len(clean) > room {
 			return tooLarge()
 		}
-		out = tensor.AppendElement(out, clean)
+		if out == nil { // not before: the one element there is needs memory of its own meanwhile
+			out = make([]byte, 0, len(in.Data))
+		}
+		start := len(out) + 4
+		if out, err = write(append(out, 0, 0, 0, 0), clean); err != nil {
+			return &elementError{int(i), err}
+		}
+		binary.LittleEndian.PutUint32(out[start-4:], uint32(len(out)-start))
+		if len(out) > room {
+			return tooLarge()
+		}
 		return nil
 	})
 	if err != nil {
