@@ -102,6 +102,7 @@ func (r *reloader) replace(old, cfg *config.Config) error {
 	if settled := config.NeedsRestart(old, cfg); len(settled) > 0 {
 		return fmt.Errorf("needs restart: %s", strings.Join(settled, ", "))
 	}
+	cfg.Inherit(old)
 	return r.use(cfg)
 }
 

@@ -28,6 +28,10 @@ type Built struct {
 	BodyKey  []byte        // keys the hashes of forwarded bodies
 }
 
+// Inherit takes over what outlives a reload of old, which was built: the memory that
+// images share with those whose exchanges began under old.
+func (c *Config) Inherit(old *Config) { c.memory = old.memory }
+
 // Build compiles the configuration. secret, of at least 32 bytes, stands in for
 // the key file if the configuration names none. The error is of type Errors.
 func (c *Config) Build(secret []byte) (*Built, error) {
@@ -35,7 +39,10 @@ func (c *Config) Build(secret []byte) (*Built, error) {
 		secret = c.Contents(c.Keys.SanitizeFile)
 	}
 	r := &report{file: c.source.path}
-	v := &compiler{validator: validator{c, r}, memory: sanitize.NewMemory(int64(c.Limits.MaxImageDecodedBytes))}
+	if c.memory == nil {
+		c.memory = sanitize.NewMemory(int64(c.Limits.MaxImageDecodedBytes))
+	}
+	v := &compiler{validator: validator{c, r}}
 	var err error
 	if v.key, err = sanitize.NewKey(secret); err != nil {
 		v.fail("keys.sanitize_file", "%v", err)
@@ -150,8 +157,7 @@ func (l *Limits) image(maxBytes Bytes, maxPixels int64) sanitize.ImageLimits {
 // compiler makes rules of the configuration and reports what no rule can be made of.
 type compiler struct {
 	validator
-	key    *sanitize.Key
-	memory *sanitize.Memory // that the images of all models share
+	key *sanitize.Key
 }
 
 // model compiles the rules of one model.
@@ -212,7 +218,7 @@ func (v *compiler) image(in *Input) sanitize.ImageOptions {
 	}
 	return sanitize.ImageOptions{Profile: string(in.Profile), Steps: compiledSteps(in.Steps), Formats: formats,
 		Orientation: string(in.Orientation), Verify: string(in.Verify), Animation: string(in.Animation),
-		ZeroTransparent: in.ZeroTransparent, Limits: v.c.Limits.image(in.MaxBytes, in.MaxPixels), Memory: v.memory, Key: v.key}
+		ZeroTransparent: in.ZeroTransparent, Limits: v.c.Limits.image(in.MaxBytes, in.MaxPixels), Memory: v.c.memory, Key: v.key}
 }
 
 func (v *compiler) pixels(in *Input) sanitize.PixelOptions {

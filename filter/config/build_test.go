@@ -96,3 +96,31 @@ func TestInputsAreBuilt(t *testing.T) {
 		t.Errorf("%+v", pixels)
 	}
 }
+
+// A reload does not double the memory that images may need: those of exchanges that
+// began before it take theirs from the same.
+func TestImagesShareMemoryThroughReloads(t *testing.T) {
+	const text = "models: [{name: a, inputs: {I: {kind: image}}}, {name: b, inputs: {I: {kind: image}}}]"
+	var configs [2]*Config
+	seen := map[*sanitize.Memory]bool{}
+	for i := range configs {
+		c, _, err := Parse("weir.yaml", []byte(text), environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			c.Inherit(configs[0])
+		}
+		b, err := c.Build(bytes.Repeat([]byte("k"), minKeyBytes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range b.Policy.Models() {
+			seen[m.Inputs["I"].Image.Memory] = true
+		}
+		configs[i] = c
+	}
+	if len(seen) != 1 || seen[nil] {
+		t.Errorf("images take from %d memories", len(seen))
+	}
+}

@@ -1,5 +1,7 @@
 package config
 
+import "weir/sanitize"
+
 // Config is the whole file. Sections are values, so that a section that is left
 // out has its defaults; an empty section is an error.
 //
@@ -44,6 +46,7 @@ type Config struct {
 	Models []Model `yaml:"models,omitempty"`
 
 	source *source
+	memory *sanitize.Memory // that the images of all models share, once Build was called
 }
 
 // Upstream is the model server, as Weir itself calls it to learn the signatures
@@ -107,7 +110,7 @@ type Limits struct {
 	MaxImageExpansion int64 `yaml:"max_image_expansion" max:"1000000"`
 	// MaxImageDecodedBytes is the memory that the steps of a profile on the pixels
 	// may need, of one image and of all at the same time. Default: 1GiB.
-	MaxImageDecodedBytes Bytes `yaml:"max_image_decoded_bytes" max:"1TiB"`
+	MaxImageDecodedBytes Bytes `yaml:"max_image_decoded_bytes" max:"1TiB" reload:"restart"`
 	// MaxTextBytes is the size of one text. Default: 1MiB.
 	MaxTextBytes Bytes `yaml:"max_text_bytes" max:"1GiB"`
 	// MaxJSONHeaderBytes is the size of the JSON in front of binary tensors. Default: 1MiB.

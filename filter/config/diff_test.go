@@ -42,18 +42,19 @@ func TestDiff(t *testing.T) {
 			want: []string{"defaults.mode: shadow → enforce", "models[echo-*].mode: shadow → enforce", "models[resnet-18].mode: shadow → enforce"}},
 		{name: "what only a restart changes",
 			edits: []string{"weir.sock", "other.sock", ":19464", ":19466", ":19465", ":19467", "8001", "8002", ":4317", ":4318",
-				"16MiB", "32MiB", "in_flight: 90", "in_flight: 91", "sample_ratio: 1, trust_client: true", "sample_ratio: 0.5"},
+				"16MiB", "32MiB", "90MB", "91MB", "in_flight: 90", "in_flight: 91", "sample_ratio: 1, trust_client: true", "sample_ratio: 0.5"},
 			want: []string{
 				"listen: unix:///run/weir/weir.sock → unix:///run/weir/other.sock",
 				"public: 0.0.0.0:19464 → 0.0.0.0:19466",
 				"control: [::1]:19465 → [::1]:19467",
 				"upstream.grpc: 127.0.0.1:18001 → 127.0.0.1:18002",
 				"limits.max_body_bytes: 16MiB → 32MiB",
+				"limits.max_image_decoded_bytes: 90000000 → 91000000",
 				"limits.max_streams_in_flight: 90 → 91",
 				"telemetry.otlp_endpoint: http://127.0.0.1:4317 → http://127.0.0.1:4318",
 				"telemetry.sample_ratio: 1 → 0.5", "telemetry.trust_client: true → false"},
 			restart: []string{"listen", "public", "control", "upstream.grpc", "limits.max_body_bytes",
-				"limits.max_streams_in_flight", "telemetry.otlp_endpoint"}},
+				"limits.max_image_decoded_bytes", "limits.max_streams_in_flight", "telemetry.otlp_endpoint"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			text := string(data)
