@@ -10,25 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"weir/sanitize"
+	"weir/sanitize/internal/decoders"
 )
-
-// python is an interpreter with Pillow: $WEIR_PYTHON, or the one that make deps
-// installs.
-func python(t *testing.T) string {
-	if p := os.Getenv("WEIR_PYTHON"); p != "" {
-		return p
-	}
-	root, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	deps := cmp.Or(os.Getenv("WEIR_DEPS"), filepath.Join(strings.TrimSpace(string(root)), ".deps"))
-	return filepath.Join(deps, "venv", "bin", "python")
-}
 
 // TestPillowDecodesTheSame strips every source file and lets Pillow, that is
 // libjpeg-turbo and libpng, decode source and output: modes, sizes and samples are
@@ -92,7 +78,7 @@ func TestPillowReadsTheProfiles(t *testing.T) {
 // pillow decodes every file of a folder.
 func pillow(t *testing.T, dir string) map[string]golden {
 	t.Helper()
-	cmd := exec.Command(python(t), "testdata/image/decode.py", dir)
+	cmd := exec.Command(decoders.Python(t), "testdata/image/decode.py", dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -3,27 +3,23 @@
 package gif_test
 
 import (
-	"bufio"
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
 	stdgif "image/gif"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 
 	stdbmp "golang.org/x/image/bmp"
 	stdtiff "golang.org/x/image/tiff"
 
 	"weir/sanitize/internal/bmp"
+	"weir/sanitize/internal/decoders"
 	"weir/sanitize/internal/gif"
 	"weir/sanitize/internal/picture"
 	"weir/sanitize/internal/tiff"
@@ -132,19 +128,22 @@ func testDecodersAgree(t *testing.T, f format) {
 		t.Errorf("only %d files of %d passed", passed, total)
 	}
 	t.Logf("%d files of %d passed", passed, total)
-	views := decodeAll(t, dir)
+	views := map[string]decoded{}
+	for _, d := range decoders.Ask[decoded](t, "../../testdata/gif/decoders.py", dir) {
+		views[d.File] = d
+	}
 	for name, data := range sources {
 		before := views[name+".before"]
 		if after, ok := views[name+".after"]; ok {
 			if problem := compare(f, data, before, after); problem != "" {
 				t.Errorf("%s: %s\nbefore %v\nafter  %v", name, problem, before, after)
-				save(t, name, data)
+				decoders.Save(t, name, data)
 			}
 		}
 		if still, ok := views[name+".first"]; ok {
 			if problem := compareFirst(before, still); problem != "" {
 				t.Errorf("%s, first picture: %s\nbefore %v\nfirst  %v", name, problem, before, still)
-				save(t, name, data)
+				decoders.Save(t, name, data)
 			}
 		}
 	}
@@ -219,101 +218,9 @@ func eachSource(t *testing.T, ext string, try func(name string, data []byte)) in
 		}
 		try(filepath.Base(path), data)
 		for i := range mutations {
-			try(fmt.Sprintf("%s-%d", filepath.Base(path), i), mutate(r, data))
+			try(fmt.Sprintf("%s-%d", filepath.Base(path), i), decoders.Mutate(r, data))
 		}
 		total += 1 + mutations
 	}
-	if corpus := os.Getenv("WEIR_CORPUS"); corpus != "" {
-		paths, err := filepath.Glob(filepath.Join(corpus, "*."+ext))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			try("corpus-"+filepath.Base(path), data)
-		}
-		total += len(paths)
-	}
-	return total
-}
-
-// mutate changes, drops, adds or copies some bytes, more often at the front, where
-// the headers are.
-func mutate(r *rand.Rand, data []byte) []byte {
-	out := bytes.Clone(data)
-	for range 1 + r.IntN(2) {
-		at := r.IntN(len(out))
-		if r.IntN(2) == 0 {
-			at = r.IntN(min(len(out), 80))
-		}
-		switch r.IntN(8) {
-		case 0:
-			out = append(out[:at], out[min(len(out), at+1+r.IntN(4)):]...)
-		case 1:
-			out = append(out[:at], append([]byte{byte(r.Uint32())}, out[at:]...)...)
-		case 2:
-			out[at] = byte(r.IntN(4))
-		case 3:
-			out[at] ^= 1 << r.IntN(8)
-		case 4:
-			out[at]++
-		case 5:
-			from := r.IntN(len(out))
-			copy(out[at:], out[from:min(len(out), from+8)])
-		default:
-			out[at] = byte(r.Uint32())
-		}
-		if len(out) == 0 {
-			return bytes.Clone(data)
-		}
-	}
-	return out
-}
-
-// decodeAll lets Pillow and OpenCV decode the files of a folder.
-func decodeAll(t *testing.T, dir string) map[string]decoded {
-	t.Helper()
-	cmd := exec.Command(python(t), "../../testdata/gif/decoders.py", dir)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr // OpenCV logs what it refuses
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.Bytes()[max(0, stderr.Len()-2000):])
-	}
-	found := map[string]decoded{}
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	for lines.Scan() {
-		var d decoded
-		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
-			t.Fatal(err)
-		}
-		found[d.File] = d
-	}
-	return found
-}
-
-// save keeps a file that fails the test for who has to look at it.
-func save(t *testing.T, name string, data []byte) {
-	if dir := os.Getenv("WEIR_SAVE"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// python is an interpreter with Pillow and OpenCV: $WEIR_PYTHON, or the one that make
-// deps installs.
-func python(t *testing.T) string {
-	if p := os.Getenv("WEIR_PYTHON"); p != "" {
-		return p
-	}
-	root, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	deps := cmp.Or(os.Getenv("WEIR_DEPS"), filepath.Join(strings.TrimSpace(string(root)), ".deps"))
-	return filepath.Join(deps, "venv", "bin", "python")
+	return total + decoders.EachCorpusFile(t, ext, try)
 }

@@ -4,15 +4,14 @@ package pixel
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"image"
 	"math"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"weir/sanitize/internal/decoders"
 )
 
 // script reads the samples of an RGB picture of 200 × 150 pixels and writes those of
@@ -80,7 +79,7 @@ func TestAgainstPillow(t *testing.T) {
 			in.WriteByte(v)
 		}
 	}
-	cmd := exec.Command(python(t), "-c", script)
+	cmd := exec.Command(decoders.Python(t), "-c", script)
 	cmd.Stdin, cmd.Stderr = &in, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -131,17 +130,4 @@ func compare(a, b *image.NRGBA, edge, most int, mean float64) error {
 		return fmt.Errorf("differs by at most %d and on the mean %.3f, want %d and %v", worst, got, most, mean)
 	}
 	return nil
-}
-
-// python is an interpreter with Pillow and numpy: $WEIR_PYTHON, or the one that make
-// deps installs.
-func python(t *testing.T) string {
-	if p := os.Getenv("WEIR_PYTHON"); p != "" {
-		return p
-	}
-	root, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(cmp.Or(os.Getenv("WEIR_DEPS"), filepath.Join(strings.TrimSpace(string(root)), ".deps")), "venv", "bin", "python")
 }

@@ -3,17 +3,13 @@
 package webp
 
 import (
-	"bufio"
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"image"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -21,6 +17,7 @@ import (
 
 	xwebp "golang.org/x/image/webp"
 
+	"weir/sanitize/internal/decoders"
 	"weir/sanitize/internal/picture"
 )
 
@@ -77,7 +74,7 @@ func TestDecodersAgree(t *testing.T) {
 		before, after := views[name+".before"], views[name+".after"]
 		if problem := compare(t, s, before, after); problem != "" {
 			t.Errorf("%s: %s\nbefore %v\nafter  %v\nremoved %v", name, problem, before, after, s.stripped.Removed)
-			save(t, name, s.data)
+			decoders.Save(t, name, s.data)
 		}
 	}
 }
@@ -199,101 +196,19 @@ func eachSource(t *testing.T, try func(name string, data []byte)) int {
 	for name, data := range seeds(t) {
 		try(name, data)
 		for i := range mutations {
-			try(fmt.Sprintf("%s-%d", name, i), mutate(r, data))
+			try(fmt.Sprintf("%s-%d", name, i), decoders.Mutate(r, data))
 		}
 		total += 1 + mutations
 	}
-	if corpus := os.Getenv("WEIR_CORPUS"); corpus != "" {
-		paths, err := filepath.Glob(filepath.Join(corpus, "*.webp"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			try("corpus-"+filepath.Base(path), data)
-		}
-		total += len(paths)
-	}
-	return total
-}
-
-// mutate changes, drops, adds or copies some bytes, more often at the front, where
-// the headers are.
-func mutate(r *rand.Rand, data []byte) []byte {
-	out := bytes.Clone(data)
-	for range 1 + r.IntN(2) {
-		at := r.IntN(len(out))
-		if r.IntN(2) == 0 {
-			at = r.IntN(min(len(out), 100))
-		}
-		switch r.IntN(8) {
-		case 0:
-			out = append(out[:at], out[min(len(out), at+1+r.IntN(4)):]...)
-		case 1:
-			out = append(out[:at], append([]byte{byte(r.Uint32())}, out[at:]...)...)
-		case 2:
-			out[at] = byte(r.IntN(4))
-		case 3:
-			out[at] ^= 1 << r.IntN(8)
-		case 4:
-			out[at]++
-		case 5:
-			from := r.IntN(len(out))
-			copy(out[at:], out[from:min(len(out), from+8)])
-		default:
-			out[at] = byte(r.Uint32())
-		}
-		if len(out) == 0 {
-			return bytes.Clone(data)
-		}
-	}
-	return out
+	return total + decoders.EachCorpusFile(t, "webp", try)
 }
 
 // decodeAll lets Pillow and OpenCV decode the files of a folder.
 func decodeAll(t *testing.T, dir string) map[string]decoded {
 	t.Helper()
-	cmd := exec.Command(python(t), "../../testdata/webp/decoders.py", dir)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr // OpenCV logs what it refuses
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.Bytes()[max(0, stderr.Len()-2000):])
-	}
 	found := map[string]decoded{}
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	for lines.Scan() {
-		var d decoded
-		if err := json.Unmarshal(lines.Bytes(), &d); err != nil {
-			t.Fatal(err)
-		}
+	for _, d := range decoders.Ask[decoded](t, "../../testdata/webp/decoders.py", dir) {
 		found[d.File] = d
 	}
 	return found
-}
-
-// save keeps a file that fails the test for who has to look at it.
-func save(t *testing.T, name string, data []byte) {
-	if dir := os.Getenv("WEIR_SAVE"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// python is an interpreter with Pillow and OpenCV: $WEIR_PYTHON, or the one that make
-// deps installs.
-func python(t *testing.T) string {
-	if p := os.Getenv("WEIR_PYTHON"); p != "" {
-		return p
-	}
-	root, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	deps := cmp.Or(os.Getenv("WEIR_DEPS"), filepath.Join(strings.TrimSpace(string(root)), ".deps"))
-	return filepath.Join(deps, "venv", "bin", "python")
 }
