@@ -29,7 +29,7 @@ func (t trained) name() string { return fmt.Sprintf("%s-%s-%d", t.plan.Name, t.a
 
 // seconds is about what training takes on one core.
 func (t trained) seconds() float64 {
-	perPicture := map[string]float64{"plain": 0.7e-3, "residual": 1.5e-3, "mixer": 0.8e-3}[t.architecture]
+	perPicture := map[string]float64{"plain": 0.7e-3, "residual": 1.1e-3, "mixer": 0.8e-3}[t.architecture]
 	if t.plan.Transforms {
 		perPicture += 0.8e-3
 	}
