@@ -196,7 +196,7 @@ func TestStripIsIdempotent(t *testing.T) {
 // byte for byte.
 func TestStripLeavesCleanFilesAlone(t *testing.T) {
 	for _, name := range []string{"baseline420.jpg", "baseline444.jpg", "grey.jpg", "progressive.jpg",
-		"progressive_restart.jpg", "optimised.jpg", "restart.jpg", "cmyk.jpg", "rgb.jpg", "density.jpg",
+		"progressive_restart.jpg", "optimised.jpg", "restart.jpg", "cmyk.jpg", "rgb.jpg",
 		"rgb8.png", "rgba16_interlaced.png", "grey1.png", "greyalpha8.png"} {
 		in := source(t, name)
 		out, report := strip(t, in)

@@ -93,13 +93,16 @@ func (b *bitReader) symbol(t *huffTable) byte {
 	}
 	if e := t.lookup[b.acc>>(64-lookupBits)]; e != 0 {
 		b.skip(uint(e >> 8))
+		t.used[byte(e)] = true
 		return byte(e)
 	}
 	for length := lookupBits + 1; length <= 16; length++ {
 		code := uint32(b.acc >> (64 - length))
 		if code < t.limit[length] {
 			b.skip(uint(length))
-			return t.def[17+t.offset[length]+int(code)]
+			symbol := t.def[17+t.offset[length]+int(code)]
+			t.used[symbol] = true
+			return symbol
 		}
 	}
 	b.short = true

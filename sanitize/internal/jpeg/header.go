@@ -11,7 +11,7 @@ import (
 
 // header is what the application segments before the first scan decide.
 type header struct {
-	jfif      []byte // canonical payload of APP0; nil when there was none
+	jfif      bool
 	adobe     bool
 	transform byte // of APP14: 0 none, 1 YCbCr, 2 YCCK
 	exif      bool // the first APP1 Exif was seen
@@ -90,10 +90,13 @@ func (s *stripper) application(marker byte, p []byte) error {
 	s.header.last.note(marker, p)
 	switch {
 	case marker == mAPP0 && early && len(p) >= jfifLength && string(p[:5]) == sigJFIF:
-		if s.header.jfif != nil {
+		if s.header.jfif {
 			s.result.Remove("APP0 JFIF repeated", size)
 		}
-		s.header.jfif = canonicalJFIF(p)
+		s.header.jfif = true
+		if string(p[:jfifLength-2]) != canonicalJFIF[:jfifLength-2] {
+			s.result.Remove("APP0 JFIF version and density", jfifLength-2-len(sigJFIF))
+		}
 		s.result.Remove("APP0 JFIF thumbnail", len(p)-jfifLength)
 	case marker == mAPP14 && early && len(p) >= adobeLength && string(p[:5]) == sigAdobe:
 		if s.header.adobe {
@@ -122,7 +125,7 @@ func (m *colourMarkers) note(marker byte, p []byte) {
 
 // seen are the markers as libjpeg takes them: from before the first scan.
 func (h *header) seen() colourMarkers {
-	return colourMarkers{jfif: h.jfif != nil, adobe: h.adobe, transform: h.transform}
+	return colourMarkers{jfif: h.jfif, adobe: h.adobe, transform: h.transform}
 }
 
 // checkColours refuses what libjpeg and Go show in different colours: markers that
@@ -146,21 +149,10 @@ func (s *stripper) checkColours() error {
 	return nil
 }
 
-// canonicalJFIF keeps version, units and density of an APP0, where they are valid
-// (JFIF 1.02, ITU-T T.871 §10.1), with a thumbnail of 0 × 0.
-func canonicalJFIF(p []byte) []byte {
-	c := append([]byte(sigJFIF), p[5:12]...)
-	if c[5] != 1 || c[6] > 2 {
-		c[5], c[6] = 1, 2
-	}
-	if c[7] > 2 {
-		c[7] = 0
-	}
-	if c[8]|c[9] == 0 || c[10]|c[11] == 0 {
-		copy(c[7:], []byte{0, 0, 1, 0, 1})
-	}
-	return append(c, 0, 0)
-}
+// canonicalJFIF is an APP0 (ITU-T T.871 §10.1) of which only the presence counts:
+// version 1.1, no units, square pixels, no thumbnail. The density changes no sample,
+// and could hold four bytes of anything.
+const canonicalJFIF = sigJFIF + "\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 
 func (s *stripper) readExif(p []byte) {
 	found := exif.Inspect(p[len(sigExif):])
@@ -191,8 +183,8 @@ func segmentName(marker byte, p []byte) string {
 // writeHeader writes everything up to and including SOF.
 func (s *stripper) writeHeader() error {
 	s.out = append(s.out, 0xFF, mSOI)
-	if s.header.jfif != nil {
-		s.write(mAPP0, s.header.jfif...)
+	if s.header.jfif {
+		s.write(mAPP0, []byte(canonicalJFIF)...)
 	}
 	if s.result.Orientation != 0 {
 		s.write(mAPP1, append([]byte(sigExif), exif.Minimal(s.result.Orientation)...)...)

@@ -6,20 +6,20 @@
 // refused. Every Huffman code of every scan is read, baseline and progressive, so
 // that a truncated scan is found and bytes behind the last block are cut off.
 //
-// What stays, in this order: SOI; APP0 JFIF without thumbnail, if there was one;
+// What stays, in this order: SOI; APP0 JFIF without density and thumbnail, if there was one;
 // APP1 Exif with the orientation alone, if it is 2 to 8; APP14 Adobe, if there was
 // one (it decides the colour transform); the DQT that the frame names; SOF, its
 // components named as libjpeg's encoder does (from 1, or RGB or CMYK); for each scan the DHT that it names, DRI if it changed, SOS and the entropy-coded
 // data, its pad bits set to 1. The order is that of libjpeg's encoder. Nothing is
 // added that was not there: a JFIF marker would change how RGB files are read.
 //
-// What a walk without re-encoding leaves: choices of the encoder (unused symbols
-// of a used Huffman table, steps of coefficients that are 0, low bits of
-// coefficients, the split into scans and restart intervals), blocks beyond the right
-// and lower edge of the picture, and the pixel density in APP0. With ContainerOnly the entropy-coded data is copied up
-// to the next marker without a walk, which leaves also: scans that end too early or
-// hold invalid codes, bytes behind the last block of a scan or of a restart
-// interval, and pad bits. Missing markers are found all the same.
+// What a walk without re-encoding leaves: choices of the encoder (lengths of Huffman
+// codes, steps of coefficients that are 0, low bits of coefficients, the split into
+// scans and restart intervals), and blocks beyond the right and lower edge of the
+// picture. With ContainerOnly the entropy-coded data is copied up to the next marker
+// without a walk, which leaves also: scans that end too early or hold invalid codes,
+// bytes behind the last block of a scan or of a restart interval, unused symbols of a
+// used Huffman table, and pad bits. Missing markers are found all the same.
 //
 // Besides the output, a walk needs memory for progressive files only: 16 bytes for
 // each block of 64 samples.
@@ -76,6 +76,7 @@ type stripper struct {
 	frame  *frame // nil before SOF
 	quant  [4]quantTable
 	huff   [2][4]huffTable // by class (0 DC, 1 AC) and destination
+	tables []sentTable     // in the order of the output
 
 	restart, restartSent int // MCUs in a restart interval; 0 for none
 	scans                int // so far
@@ -204,6 +205,7 @@ func (s *stripper) finish() error {
 	}
 	s.out = append(s.out, 0xFF, mEOI)
 	s.dropUnsentTables()
+	s.dropUnusedSymbols()
 	if s.restart > 0 && s.restartSent == 0 {
 		s.result.Remove("DRI without effect", 6)
 	}
@@ -218,7 +220,11 @@ func (s *stripper) finish() error {
 
 // write appends one segment. Payloads are shorter than 65,534 bytes.
 func (s *stripper) write(marker byte, payload ...byte) {
+	s.out = appendSegment(s.out, marker, payload)
+}
+
+func appendSegment(out []byte, marker byte, payload []byte) []byte {
 	n := len(payload) + 2
-	s.out = append(s.out, 0xFF, marker, byte(n>>8), byte(n))
-	s.out = append(s.out, payload...)
+	out = append(out, 0xFF, marker, byte(n>>8), byte(n))
+	return append(out, payload...)
 }

@@ -172,7 +172,7 @@ func TestHuffmanTable(t *testing.T) {
 	for i := range 162 {
 		def = append(def, byte(i))
 	}
-	table := huffTable{def: def}
+	table := huffTable{def: def, used: new([256]bool)}
 	if err := table.build(false); err != nil {
 		t.Fatal(err)
 	}

@@ -100,8 +100,9 @@ const lookupBits = 9
 // huffTable is one Huffman table (T.81 B.2.4.2), as defined and as written, and
 // its decoder.
 type huffTable struct {
-	def  []byte // Tc and Th, 16 counts, then the symbols; aliases the input
-	sent []byte // the definition that was last written
+	def  []byte     // Tc and Th, 16 counts, then the symbols; aliases the input
+	sent []byte     // the definition that was last written
+	used *[256]bool // symbols that scans have read by it
 
 	built  bool
 	lookup [1 << lookupBits]uint16 // length<<8 | symbol; 0 for longer codes
@@ -151,6 +152,8 @@ func (s *stripper) useHuffman(class, id byte) (*huffTable, error) {
 		}
 	}
 	if t.unsent() {
+		t.used = new([256]bool)
+		s.tables = append(s.tables, sentTable{at: len(s.out), def: t.def, used: t.used})
 		s.write(mDHT, t.def...)
 		t.sent = t.def
 	}
@@ -164,6 +167,9 @@ func (t *huffTable) build(dc bool) error {
 	clear(t.lookup[:])
 	code, index := uint32(0), 0
 	symbols := t.def[17:]
+	if err := checkSymbols(symbols); err != nil {
+		return err
+	}
 	for length := 1; length <= 16; length++ {
 		count := int(t.def[length])
 		t.offset[length] = index - int(code)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"weir/sanitize/internal/huffman"
 	"weir/sanitize/internal/picture"
 )
 
@@ -134,14 +135,14 @@ func (e *encoder) header(planes []Plane, o Options, tables []int) {
 	}
 	e.segment(0xC0, frame...)
 	for class := range last + 1 {
-		e.huffman(byte(class), &dcSpecs[class])
-		e.huffman(0x10|byte(class), &acSpecs[class])
+		e.huffman(byte(class), &huffman.DC[class])
+		e.huffman(0x10|byte(class), &huffman.AC[class])
 	}
 	e.segment(0xDA, append(scan, 0, 63, 0)...)
 }
 
-func (e *encoder) huffman(id byte, s *huffSpec) {
-	e.segment(0xC4, append(append([]byte{id}, s.counts[:]...), s.symbols...)...)
+func (e *encoder) huffman(id byte, s *huffman.Spec) {
+	e.segment(0xC4, append(append([]byte{id}, s.Counts[:]...), s.Symbols...)...)
 }
 
 func (e *encoder) segment(marker byte, payload ...byte) {

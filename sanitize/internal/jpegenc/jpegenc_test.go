@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"weir/sanitize/internal/huffman"
 	"weir/sanitize/internal/jpeg"
 	"weir/sanitize/internal/picture"
 )
@@ -153,8 +154,8 @@ func TestSpecs(t *testing.T) {
 	if err := stdjpeg.Encode(&want, smooth(16, 16, image.YCbCrSubsampleRatio420), nil); err != nil {
 		t.Fatal(err)
 	}
-	for i, s := range []*huffSpec{&dcSpecs[0], &acSpecs[0], &dcSpecs[1], &acSpecs[1]} {
-		def := append(append([]byte{[]byte{0, 0x10, 1, 0x11}[i]}, s.counts[:]...), s.symbols...)
+	for i, s := range []*huffman.Spec{&huffman.DC[0], &huffman.AC[0], &huffman.DC[1], &huffman.AC[1]} {
+		def := append(append([]byte{[]byte{0, 0x10, 1, 0x11}[i]}, s.Counts[:]...), s.Symbols...)
 		if !bytes.Contains(want.Bytes(), def) {
 			t.Errorf("table %d differs", i)
 		}
