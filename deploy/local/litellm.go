@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 )
 
 // liteLLMModels is the configuration of the proxy: a model whose answer is known, so
@@ -28,29 +27,14 @@ func StartLiteLLM(ctx context.Context, deps Deps, logDir string) (*OpenAI, error
 	if err := os.WriteFile(config, []byte(liteLLMModels), 0o644); err != nil {
 		return nil, fmt.Errorf("start LiteLLM: %w", err)
 	}
-	o := &OpenAI{}
-	err = withPorts(1, func(ports []int) error {
-		o.Addr = loopback(ports[0])
-		o.URL = "http://" + o.Addr
-		o.Process, err = Start(ctx, Spec{
+	return startOpenAI(ctx, "", func(port string) Spec {
+		return Spec{
 			Name: "litellm",
 			Path: deps.LiteLLM,
-			Args: []string{"--config", config, "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--telemetry", "False"},
+			Args: []string{"--config", config, "--host", "127.0.0.1", "--port", port, "--telemetry", "False"},
 			Env: []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + logDir, "PYTHONDONTWRITEBYTECODE=1",
 				"LITELLM_LOCAL_MODEL_COST_MAP=True"},
 			LogDir: logDir,
-		})
-		if err != nil {
-			return err
 		}
-		if err := o.WaitReady(ctx, HTTPReady(o.URL+"/v1/models")); err != nil {
-			o.Stop(ctx)
-			return err
-		}
-		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return o, nil
 }

@@ -31,19 +31,32 @@ func StartOpenAI(ctx context.Context, deps Deps, logDir string) (*OpenAI, error)
 	if err != nil {
 		return nil, fmt.Errorf("start the OpenAI endpoints: %w", err)
 	}
-	o := &OpenAI{record: filepath.Join(logDir, "openai.jsonl")}
-	err = withPorts(1, func(ports []int) error {
-		o.Addr = loopback(ports[0])
-		o.URL = "http://" + o.Addr + "/openai"
-		o.Process, err = Start(ctx, Spec{
+	record := filepath.Join(logDir, "openai.jsonl")
+	o, err := startOpenAI(ctx, "/openai", func(port string) Spec {
+		return Spec{
 			Name: "openai",
 			Path: deps.OpenAI,
-			Args: []string{filepath.Join(deps.Root, "deploy", "local", "openai", "server.py"), strconv.Itoa(ports[0])},
+			Args: []string{filepath.Join(deps.Root, "deploy", "local", "openai", "server.py"), port},
 			Env: []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + logDir, "PYTHONDONTWRITEBYTECODE=1",
-				"WEIR_RECORD=" + o.record},
+				"WEIR_RECORD=" + record},
 			LogDir: logDir,
-		})
-		if err != nil {
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.record = record
+	return o, nil
+}
+
+// startOpenAI starts a server with the endpoints of the API below a path, on a free
+// port, and waits until it is ready.
+func startOpenAI(ctx context.Context, path string, spec func(port string) Spec) (*OpenAI, error) {
+	o := &OpenAI{}
+	err := withPorts(1, func(ports []int) (err error) {
+		o.Addr = loopback(ports[0])
+		o.URL = "http://" + o.Addr + path
+		if o.Process, err = Start(ctx, spec(strconv.Itoa(ports[0]))); err != nil {
 			return err
 		}
 		if err := o.WaitReady(ctx, HTTPReady(o.URL+"/v1/models")); err != nil {
