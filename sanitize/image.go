@@ -64,6 +64,11 @@ func Image(ctx context.Context, data []byte, o ImageOptions) (out []byte, report
 	if err != nil {
 		return nil, report, imageRefusal(err)
 	}
+	// What was dropped must not have made a bomb look larger than it is: the result would
+	// be refused in its turn.
+	if err := o.walk().Limits.CheckExpansion(stripped.Decoded, int64(len(stripped.Data))); err != nil {
+		return nil, report, imageRefusal(err)
+	}
 	out = stripped.Data
 	for _, r := range stripped.Removed {
 		report.Remove(r.Where, r.Bytes)

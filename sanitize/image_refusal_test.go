@@ -216,3 +216,30 @@ func TestSniffImage(t *testing.T) {
 		}
 	}
 }
+
+// TestExpansionOfTheResult holds the expansion of what is written, too: data that is
+// dropped must not let a picture through that is refused without it.
+func TestExpansionOfTheResult(t *testing.T) {
+	for _, name := range []string{"baseline420.jpg", "grey8.png", "../webp/exif6_prefix.webp", "../gif/palette2.gif"} {
+		o := sanitize.ImageOptions{Formats: sanitize.ImageFormats()}
+		clean, _, err := sanitize.Image(context.Background(), source(t, name), o)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		// The least limit that lets the clean file pass.
+		for o.Limits.MaxExpansion = 1; ; o.Limits.MaxExpansion++ {
+			if _, _, err = sanitize.Image(context.Background(), clean, o); err == nil {
+				break
+			}
+		}
+		o.Limits.MaxExpansion--
+		if o.Limits.MaxExpansion == 0 {
+			t.Fatalf("%s does not expand", name)
+		}
+		padded := append(bytes.Clone(clean), make([]byte, 10*len(clean))...)
+		_, report, err := sanitize.Image(context.Background(), padded, o)
+		if refusal, ok := err.(*sanitize.Refusal); !ok || refusal.Reason != sanitize.ImageExpands {
+			t.Errorf("%s with a tail: %v, %v", name, report.Action, err)
+		}
+	}
+}

@@ -58,6 +58,7 @@ func (s *stripper) admitFrame() error {
 		return picture.Over(picture.TooManyPixels, "pixels", pixels, limits.MaxPixels,
 			"%d frames of %d × %d pixels; the limit is %d pixels", n, s.width, s.height, limits.MaxPixels)
 	}
+	s.result.Decoded = pixels
 	return limits.CheckExpansion(pixels, int64(len(s.data)))
 }
 

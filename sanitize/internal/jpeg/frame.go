@@ -62,8 +62,8 @@ func (s *stripper) startOfFrame(marker byte, p []byte) error {
 	}
 	f.layOut()
 	s.frame = f
-	decoded := int64(f.width) * int64(f.height) * int64(len(f.components))
-	return s.opts.Limits.CheckExpansion(decoded, int64(len(s.data)))
+	s.result.Decoded = int64(f.width) * int64(f.height) * int64(len(f.components))
+	return s.opts.Limits.CheckExpansion(s.result.Decoded, int64(len(s.data)))
 }
 
 func (f *frame) addComponent(id byte, h, v int, quant byte) error {

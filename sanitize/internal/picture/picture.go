@@ -62,6 +62,7 @@ type Stripped struct {
 	Data        []byte // newly allocated; never aliases the input
 	Info        Info
 	Orientation uint8 // Exif orientation that Data carries: 0 for none, 2 to 8
+	Decoded     int64 // bytes that MaxExpansion was held against; 0 where Data is never denser than the source
 	Removed     []Removal
 }
 

@@ -178,6 +178,7 @@ func (s *stripper) checkPlanes() error {
 		return picture.Over(picture.TooManyPixels, "pixels", pixels, limit, "%d pixels in %d frames; the limit is %d",
 			pixels, len(s.planes), limit)
 	}
+	s.result.Decoded = decoded
 	return s.opts.Limits.CheckExpansion(decoded, int64(len(s.data)))
 }
 

@@ -123,7 +123,8 @@ func (s *stripper) countFrame() error {
 		return picture.Over(picture.TooManyPixels, "pixels", pixels, limit,
 			"%d frames of %d × %d pixels; the limit is %d pixels", n, s.width, s.height, limit)
 	}
-	return s.opts.Limits.CheckExpansion(4*n*int64(s.width)*int64(s.height), int64(s.size))
+	s.result.Decoded = 4 * n * int64(s.width) * int64(s.height)
+	return s.opts.Limits.CheckExpansion(s.result.Decoded, int64(s.size))
 }
 
 // readFramePicture reads the chunks in ANMF.

@@ -232,7 +232,9 @@ func (s *stripper) checkSize(f frame) error {
 	if f.hasAlpha {
 		channels = 4
 	}
-	return s.opts.Limits.CheckExpansion(channels*int64(f.width)*int64(f.height), int64(s.size))
+	decoded := channels * int64(f.width) * int64(f.height)
+	s.result.Decoded = max(s.result.Decoded, decoded) // frames are counted before
+	return s.opts.Limits.CheckExpansion(decoded, int64(s.size))
 }
 
 // metadata drops a chunk that is no picture, but for the orientation.
