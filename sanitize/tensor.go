@@ -62,7 +62,7 @@ func (o TensorOptions) bounds() (lo, hi float64) {
 //
 // Some models decode image files that come as UINT8 [N], or [B, N] with a file in
 // each row (NVIDIA DALI's fn.decoders.image). Declared as numbers they would get by
-// Image, so a row of such a tensor may not begin as an image file does.
+// Image, so such a tensor, or a row of it, may not begin as an image file does.
 //
 // Refusals are TensorDataType, TensorShape, TensorHoldsImage, TensorNotFinite and
 // TensorRange; they name the index of the first offending element, not its value.
@@ -106,6 +106,9 @@ func (o TensorOptions) check(t *tensor.Tensor) *Refusal {
 func firstImage(t *tensor.Tensor) int {
 	if t.DataType != tensor.Uint8 || len(t.Shape) < 1 || len(t.Shape) > 2 || len(t.Data) == 0 {
 		return -1
+	}
+	if SniffImage(t.Data) != "" { // in rows that are too short to tell
+		return 0
 	}
 	row := int(t.Shape[len(t.Shape)-1])
 	for i := 0; i < len(t.Data); i += row {

@@ -79,6 +79,7 @@ func TestTensor(t *testing.T) {
 		{"BOOL 255", encode(tensor.Bool, 255), TensorOptions{Max: ptr(300)}, TensorRange},
 		{"UINT8", encode(tensor.Uint8, 0, 255), TensorOptions{Max: ptr(255)}, ""},
 		{"UINT8, a JPEG", encode(tensor.Uint8, 0xff, 0xd8, 0xff, 0xe0), TensorOptions{}, TensorHoldsImage},
+		{"UINT8, a JPEG, a byte a row", shaped(encode(tensor.Uint8, 0xff, 0xd8, 0xff, 0xe0), 4, 1), TensorOptions{}, TensorHoldsImage},
 		{"UINT8, a GIF in the second row", shaped(encode(tensor.Uint8, 1, 2, 3, 4, 5, 6, 'G', 'I', 'F', '8', '9', 'a'), 2, 6), TensorOptions{}, TensorHoldsImage},
 		{"UINT8, the bytes of a GIF in two rows", shaped(encode(tensor.Uint8, 1, 2, 3, 'G', 'I', 'F', '8', '9', 'a', 4, 5, 6), 2, 6), TensorOptions{}, ""},
 		{"UINT8, pixels of that colour", shaped(encode(tensor.Uint8, 0xff, 0xd8, 0xff), 1, 1, 3), TensorOptions{}, ""},
