@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/filter/codec"
 	"weir/filter/codec/upload"
 	"weir/filter/policy"
 )
@@ -79,8 +80,11 @@ func (v *validator) uploadModel(m *Model, at string) {
 	if v.c.Upstream.Upload == "" {
 		v.fail(at+".protocol", "needs upstream.upload, which is where such models are")
 	}
-	if policy.IsGlob(m.Name) {
+	switch {
+	case policy.IsGlob(m.Name):
 		v.fail(at+".name", "must be one name: a server of protocol upload does not tell which models it has")
+	case m.Name != "" && !codec.ValidModel(m.Name):
+		v.fail(at+".name", "is not a name that a path can hold: letters, digits and . _ ~ -")
 	}
 	v.inapplicable(m, at)
 	if len(m.Parameters) > 0 {
