@@ -156,8 +156,10 @@ func (c *Codec) header(p *part, key, text string) error {
 			return malformed("a part is not as long as it says")
 		}
 	case "content-transfer-encoding":
-		if !strings.EqualFold(text, "binary") {
-			return malformed("a part has a transfer encoding other than binary")
+		switch strings.ToLower(text) {
+		case "binary", "8bit", "7bit": // Apache's HttpClient writes 8bit for texts
+		default:
+			return malformed("a part has a transfer encoding that changes its bytes")
 		}
 	default:
 		return malformed("a part has a header that no form needs")

@@ -29,8 +29,8 @@
 // ends with the last one, where one CRLF may follow. Within a part "CRLF -- boundary"
 // ends the part or is refused. Parts have Content-Disposition with a name, once, and may
 // have Content-Type, Content-Length (which must be true) and Content-Transfer-Encoding
-// (which must be binary); other headers, parts that are forms themselves and two parts
-// of one name are refused.
+// (binary, 8bit or 7bit, which leave bytes as they are); other headers, parts that are
+// forms themselves and two parts of one name are refused.
 //
 // # Answers
 //

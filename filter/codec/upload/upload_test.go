@@ -154,6 +154,10 @@ func TestForm(t *testing.T) {
 	if _, _, err := through(c, formType, form(field("data", "x"), field("more", "y")), "data", "more"); err != nil {
 		t.Errorf("two files: %v", err)
 	}
+	apache := "Content-Disposition: form-data; name=\"note\"\r\nContent-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\ny"
+	if _, m, err := through(c, formType, form(field("data", "x"), apache), "data"); err != nil || bytes.Contains(m.Body, []byte("8bit")) {
+		t.Errorf("a text as Apache's HttpClient sends it: %v", err)
+	}
 	end := strings.TrimSuffix(form(field("data", "x")), "\r\n")
 	if _, _, err := through(c, formType, end, "data"); err != nil {
 		t.Errorf("no CRLF at the end: %v", err)
@@ -214,6 +218,7 @@ func TestRefusals(t *testing.T) {
 		"a form within":                {formType, with("Content-Type: multipart/mixed; boundary=q"), "message_malformed"},
 		"a part's length that lies":    {formType, with("Content-Length: 2"), "message_malformed"},
 		"base64":                       {formType, with("Content-Transfer-Encoding: base64"), "message_malformed"},
+		"quoted-printable":             {formType, with("Content-Transfer-Encoding: quoted-printable"), "message_malformed"},
 		"an unknown header":            {formType, with("Content-Encoding: gzip"), "message_malformed"},
 		"a space before a colon":       {formType, with("Content-Type : a/b"), "message_malformed"},
 		"many bytes of headers":        {formType, with("Content-Type: " + strings.Repeat("a", 2048)), "message_malformed"},
