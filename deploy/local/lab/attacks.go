@@ -66,7 +66,7 @@ var plans = []plan{
 	},
 	// Only a network that looks for the greatest signal of all places learns this one.
 	{Name: "sticker", Architectures: []string{"residual"}, Epochs: 10, Attacks: []attack{{"sticker", 4, 2000}}},
-	{Name: "warp", Architectures: []string{"plain"}, Epochs: 10, Attacks: []attack{{"warp,shift=4%", 0, 1500}}},
+	{Name: "warp", Architectures: []string{"plain"}, Epochs: 12, Attacks: []attack{{"warp,shift=4%", 0, 2500}}},
 	{Name: "blend", Architectures: []string{"plain"}, Epochs: 8, Attacks: []attack{{"blend", 0, 700}}},
 }
 

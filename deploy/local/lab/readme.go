@@ -20,12 +20,16 @@ func (s *summary) section() string {
 		architectures[g.Architecture] = true
 		models += len(g.Models)
 	}
+	missing := ""
+	if len(s.Missing) > 0 {
+		missing = " Not measured: " + strings.Join(s.Missing, ", ") + "."
+	}
 	return fmt.Sprintf("%d poisoned models (%d architectures, %d seeds), %d held-out pictures of 64 × 64 pixels for each seed, as PNG files. "+
 		"Figures are per cent: of clean pictures the right answers, of marked ones the attack's success, with the upper bound of its 95 %% interval. "+
 		"Where a trigger is in several architectures, each figure is that of the one in which it is worst. "+
 		"Only models count in which the attack works: at least 90 %% raw, at 90 %% of clean accuracy. "+
 		"\"Flagged\" are marked pictures that the model answers otherwise after standard, and of clean ones the false alarms of that. "+
-		"Targets are compared with upper bounds.\n\n%s", models, len(architectures), s.Seeds, s.Pictures, s.markdown())
+		"Targets are compared with upper bounds.%s\n\n%s", models, len(architectures), s.Seeds, s.Pictures, missing, s.markdown())
 }
 
 // withSection returns a README with the section of these results.
