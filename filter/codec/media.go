@@ -44,6 +44,7 @@ var errBase64 = Refuse(InputDataInvalid, "base64 must be in canonical form: padd
 //
 //	data:image/png;base64,… (or another format that Weir reads), without parameters
 //
+// Many clients write jpg for jpeg; the name counts for nothing, and is written afresh.
 // The URI of anything that a server would have to fetch is refused, for it could be
 // anything. The error is a *Refusal.
 func CutImageURI(uri []byte) (text []byte, err error) {
@@ -54,7 +55,7 @@ func CutImageURI(uri []byte) (text []byte, err error) {
 	head, text, comma := bytes.Cut(rest, []byte(","))
 	media, ok := strings.CutSuffix(string(head[:min(len(head), 32)]), ";base64")
 	format, image := strings.CutPrefix(media, "image/")
-	if !ok || !comma || !image || !slices.Contains(imageFormats, format) {
+	if !ok || !comma || !image || format != "jpg" && !slices.Contains(imageFormats, format) {
 		return nil, Refuse(InputDataInvalid, "an image must begin with data:image/png;base64, (or jpeg, webp, gif, tiff, bmp)")
 	}
 	return text, nil

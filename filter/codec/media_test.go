@@ -24,6 +24,9 @@ func TestImageURI(t *testing.T) {
 			t.Errorf("%s: %q, %v", format, got, err)
 		}
 	}
+	if text, err := codec.CutImageURI([]byte("data:image/jpg;base64,/9j/")); err != nil || string(text) != "/9j/" {
+		t.Errorf("jpg: %q, %v", text, err)
+	}
 	for _, file := range []string{"", "text", "\x00\x00\x00\x10ftypavif\x00\x00\x00\x00"} {
 		var refusal *codec.Refusal
 		if uri, err := codec.AppendImageURI(nil, []byte(file)); !errors.As(err, &refusal) || uri != nil {

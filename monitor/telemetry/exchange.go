@@ -75,7 +75,7 @@ type ExchangeStart struct {
 	HTTPTraceparent, HTTPTracestate string // of the client: headers of the request
 	Method, Path                    string // of the HTTP request; a query is cut off
 	RequestID                       string // Envoy's request.id
-	Protocol                        string // "kserve_v2_http", "kserve_v2_grpc", "openai"
+	Protocol                        string // "kserve_v2_http", "kserve_v2_grpc", "openai", "upload"
 }
 
 // Outcome is how an exchange ended.
