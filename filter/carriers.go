@@ -107,7 +107,7 @@ func eachElement(ctx context.Context, in tensor.Tensor, room int, do verb, write
 		}
 		start := len(out) + 4
 		if out, err = write(append(out, 0, 0, 0, 0), clean); err != nil {
-			return &elementError{int(i), err}
+			return &elementError{int(i), len(element), err}
 		}
 		binary.LittleEndian.PutUint32(out[start-4:], uint32(len(out)-start))
 		if len(out) > room {
@@ -130,7 +130,7 @@ func one(ctx context.Context, i int, value []byte, do verb, total *sanitize.Repo
 	}
 	clean, report, err := do(value)
 	if err != nil {
-		return nil, &elementError{i, err}
+		return nil, &elementError{i, len(value), err}
 	}
 	total.Kind, total.Format, total.Action = report.Kind, report.Format, max(total.Action, report.Action)
 	for _, r := range report.Removed {
@@ -146,6 +146,7 @@ func tooLarge() error {
 // elementError is the error of one element of a tensor.
 type elementError struct {
 	index int
+	bytes int // of the element as it came
 	err   error
 }
 

@@ -167,8 +167,34 @@ func TestFilesThatGrow(t *testing.T) {
 		t.Errorf("%+v", err)
 	}
 	// In shadow mode the model gets what the client sent, whatever would have become of it.
-	if f, ok := refused(err); !ok || sanitize.Reason(f.Reason).Limit() {
-		t.Errorf("a limit that holds in shadow mode: %+v", f)
+	if limits(err) {
+		t.Errorf("a limit that holds in shadow mode: %v", err)
+	}
+}
+
+// The limits that hold in shadow mode are those of what the client sent.
+func TestLimits(t *testing.T) {
+	text := policy.Input{Kind: policy.Text, Text: sanitize.TextOptions{MaxBytes: 20}}
+	element := func(value string) tensor.Tensor {
+		return tensor.Tensor{DataType: tensor.Bytes, Shape: []int64{1}, Data: tensor.AppendElement(nil, []byte(value))}
+	}
+	for name, tc := range map[string]struct {
+		rule policy.Input
+		in   tensor.Tensor
+		want bool
+	}{
+		"a long text":                {text, element(strings.Repeat("a", 21)), true},
+		"a text with a long form":    {text, element(strings.Repeat("\U0001D160", 4)), false}, // 12 bytes each in NFC
+		"a text that is not UTF-8":   {text, element("\xff"), false},
+		"a large image":              {policy.Input{Kind: policy.Image, Image: sanitize.ImageOptions{Limits: sanitize.ImageLimits{MaxBytes: 9}}}, element(string(jpegFile(t))), true},
+		"a large image, in rows":     {policy.Input{Kind: policy.Image, Image: sanitize.ImageOptions{Limits: sanitize.ImageLimits{MaxBytes: 9}}}, rows(4096, jpegFile(t)), true},
+		"an image of many pixels":    {policy.Input{Kind: policy.Image, Image: sanitize.ImageOptions{Limits: sanitize.ImageLimits{MaxPixels: 9}}}, element(string(jpegFile(t))), true},
+		"an image that is malformed": {policy.Input{Kind: policy.Image}, element("\xff\xd8\xff\xe0"), false},
+	} {
+		_, _, err := sanitizeInput(t.Context(), tc.rule, tc.in, &codec.Spec{Shape: []int64{-1, -1}}, 1<<20)
+		if err == nil || limits(err) != tc.want {
+			t.Errorf("%s: %v is a limit: %t, want %t", name, err, limits(err), tc.want)
+		}
 	}
 }
 

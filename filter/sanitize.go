@@ -24,6 +24,19 @@ func refused(err error) (policy.Finding, bool) {
 	return policy.Finding{}, false
 }
 
+// limits reports whether an error is that of a limit that a value is over as it came,
+// which holds in shadow mode, too. A text may be so only in its normal form.
+func limits(err error) bool {
+	var (
+		s       *sanitize.Refusal
+		element *elementError
+	)
+	if !errors.As(err, &s) || !s.Reason.Limit() {
+		return false
+	}
+	return s.Reason != sanitize.TextTooLong || !errors.As(err, &element) || int64(element.bytes) > s.Excess.Limit
+}
+
 // measured is by how much a value is over a limit, and which element of its input.
 func measured(excess sanitize.Excess, err error) policy.Measured {
 	if excess.Of == "" {

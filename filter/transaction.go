@@ -405,7 +405,7 @@ func (t *Transaction) sanitizePart(ctx context.Context, part policy.Part) error 
 		if !ok {
 			return err
 		}
-		if sanitize.Reason(finding.Reason).Limit() {
+		if limits(err) {
 			mode = policy.Enforce // shadow lets no value through that is over a limit
 		}
 		finding.Rule, finding.Part, finding.Mode = kind, in.Name, mode
