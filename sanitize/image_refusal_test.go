@@ -97,6 +97,7 @@ func TestImageRefusals(t *testing.T) {
 		{"wrong CRC of IHDR", replaced(t, png8, "IHDR\x00\x00\x00\x20", "IHDR\x00\x00\x00\x21"), sanitize.ImageOptions{}, sanitize.ImageMalformed},
 		{"wrong CRC of a text", replaced(t, pngFile(8, 0, chunk("tEXt", "a\x00b"), greyRows()), "a\x00b", "a\x00c"), sanitize.ImageOptions{}, sanitize.ImageMalformed},
 		{"chunk type", pngFile(8, 0, chunk("tE t", ""), greyRows()), sanitize.ImageOptions{}, sanitize.ImageMalformed},
+		{"chunk with the reserved bit", pngFile(8, 0, chunk("gAmA", "\x00\x00\xB1\x8F"), greyRows()), sanitize.ImageOptions{}, sanitize.ImageMalformed},
 		{"chunk of 4 GiB", pngHead(8, 0) + "\xFF\xFF\xFF\xFFIDATxxxx", sanitize.ImageOptions{}, sanitize.ImageMalformed},
 		{"chunk beyond the end", pngHead(8, 0) + "\x00\x00\xFF\xFFIDATxxxx", sanitize.ImageOptions{}, sanitize.ImageTruncated},
 		{"depth", pngFile(3, 0, "", greyRows()), sanitize.ImageOptions{}, sanitize.ImageMalformed},

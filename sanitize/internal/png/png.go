@@ -181,6 +181,9 @@ func (s *stripper) chunk() (string, []byte, error) {
 			return "", nil, picture.Errorf(picture.Malformed, "chunk type is not four letters")
 		}
 	}
+	if rest[6]&0x20 != 0 {
+		return "", nil, picture.Errorf(picture.Malformed, "chunk type with the reserved bit") // libpng refuses it
+	}
 	name := string(rest[4:8])
 	if crc32.ChecksumIEEE(rest[4:8+n]) != binary.BigEndian.Uint32(rest[8+n:]) {
 		return "", nil, picture.Errorf(picture.Malformed, "wrong CRC of %s", display(name))

@@ -22,6 +22,8 @@ const (
 	tagSamples         = 277
 	tagRowsPerStrip    = 278
 	tagStripByteCounts = 279
+	tagMinSample       = 280
+	tagMaxSample       = 281
 	tagPlanar          = 284
 	tagT4Options       = 292
 	tagT6Options       = 293
@@ -33,14 +35,20 @@ const (
 	tagTileByteCounts  = 325
 	tagExtraSamples    = 338
 	tagSampleFormat    = 339
+	tagSMinSample      = 340
+	tagSMaxSample      = 341
 	tagXMP             = 700
+	tagDataType        = 32996
 	tagImageDepth      = 32997
 	tagTileDepth       = 32998
 )
 
 const (
-	typeShort = 3
-	typeLong  = 4
+	typeASCII     = 2
+	typeShort     = 3
+	typeLong      = 4
+	typeUndefined = 7
+	typeDouble    = 12
 )
 
 // typeSize is the number of bytes of one value, by TIFF type; 0 is no type.
@@ -195,6 +203,38 @@ func (d *directory) same(tag uint16, count uint64, fallback int64) (int64, error
 		}
 	}
 	return int64(v[0]), nil
+}
+
+// checkRanges refuses tags on the range and type of samples, which decide nothing here,
+// where libtiff gives the file up for them: a number of each sample, or one for all.
+func (d *directory) checkRanges(samples uint64) error {
+	for _, tag := range []uint16{tagMinSample, tagMaxSample, tagDataType} {
+		f := d.find(tag)
+		if f == nil {
+			continue
+		}
+		n := samples
+		if f.count == 1 {
+			n = 1
+		}
+		v, err := d.same(tag, n, 0)
+		if err != nil {
+			return err
+		}
+		if v > 1<<16-1 || tag == tagDataType && v != 2 { // 2 says unsigned integers
+			return picture.Errorf(picture.Unsupported, "tag %d of %d", tag, v)
+		}
+	}
+	for _, tag := range []uint16{tagSMinSample, tagSMaxSample} {
+		f := d.find(tag)
+		if f == nil {
+			continue
+		}
+		if f.typ == typeASCII || f.typ == typeUndefined || f.typ > typeDouble || f.count < samples || len(f.value) == 0 {
+			return picture.Errorf(picture.Malformed, "tag %d has a wrong type or count", tag)
+		}
+	}
+	return nil
 }
 
 // orientation returns what turns the picture: 2 to 8, or 0. Pillow takes it from the

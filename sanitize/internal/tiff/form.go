@@ -76,6 +76,9 @@ func (d *directory) form(o picture.Options) (*form, error) {
 	if format != 1 {
 		return nil, picture.Errorf(picture.Unsupported, "samples that are not unsigned integers")
 	}
+	if err := d.checkRanges(uint64(samples)); err != nil {
+		return nil, err
+	}
 	f := &form{order: d.order, width: int(width), height: int(height), bits: int(bits), samples: int(samples), photometric: int(photometric)}
 	if err := d.readColours(f); err != nil {
 		return nil, err
