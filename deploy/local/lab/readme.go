@@ -28,6 +28,7 @@ func (s *summary) section() string {
 		"Figures are per cent: of clean pictures the right answers, of marked ones the attack's success, with the upper bound of its 95 %% interval. "+
 		"Where a trigger is in several architectures, each figure is that of the one in which it is worst. "+
 		"Only models count in which the attack works: at least 90 %% raw, at 90 %% of clean accuracy. "+
+		"\"Best of\" is an attacker who sends so many variants of a picture and needs one to pass, measured with few pictures of one seed. "+
 		"\"Flagged\" are marked pictures that the model answers otherwise after standard, and of clean ones the false alarms of that. "+
 		"Targets are compared with upper bounds.%s\n\n%s", models, len(architectures), s.Seeds, s.Pictures, missing, s.markdown())
 }
