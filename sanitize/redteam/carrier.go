@@ -7,6 +7,7 @@ import (
 	_ "image/gif" // what samples may be
 	"image/jpeg"
 	"image/png"
+	"sync"
 
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/tiff"
@@ -43,10 +44,24 @@ func (f Files) Encode(img *image.NRGBA, format string) ([]byte, error) {
 		}
 		err = jpeg.Encode(&out, img, &jpeg.Options{Quality: quality})
 	} else {
-		err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&out, img)
+		err = pngEncoder.Encode(&out, img)
 	}
 	return out.Bytes(), err
 }
+
+// pngEncoder keeps the state of its compressors, which is far larger than the pictures.
+var pngEncoder = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &pngBuffers{}}
+
+type pngBuffers struct{ pool sync.Pool }
+
+// Get returns a buffer that was put back, or nil.
+func (b *pngBuffers) Get() *png.EncoderBuffer {
+	buffer, _ := b.pool.Get().(*png.EncoderBuffer)
+	return buffer
+}
+
+// Put gives a buffer to the next call of Get.
+func (b *pngBuffers) Put(buffer *png.EncoderBuffer) { b.pool.Put(buffer) }
 
 // Decode reads one file.
 func (f Files) Decode(data []byte) (image.Image, error) {
