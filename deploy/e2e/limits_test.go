@@ -139,9 +139,8 @@ func limits(t *testing.T) []limit {
 		}, nil},
 		{"max_image_frames", 2, "image_too_many_frames", func(n int) trick { return pictureRequest(gifOf(t, n)) }, nil},
 		{"max_image_expansion", 60, "image_expands", func(n int) trick {
-			const width, height = 44, 45
-			file, least := flatPNG(t, width, height), 8*width*height/60 // bytes of a file that may decode to so many
-			return pictureRequest(withChunk(file, least-(n-60)-len(file)))
+			under, over := aroundPNG(t, 44, 45, 60)
+			return pictureRequest(map[int]string{60: under, 61: over}[n])
 		}, nil},
 		{"max_image_side", 90, "image_too_many_pixels", func(n int) trick { return pictureRequest(pngOf(t, n, 1)) }, nil},
 		{"max_image_segments", 8, "image_too_many_segments", func(n int) trick {
@@ -204,14 +203,24 @@ func gifOf(t *testing.T, n int) string {
 	return b.String()
 }
 
-// flatPNG is a picture of one colour, with 8 bytes a pixel.
-func flatPNG(t *testing.T, width, height int) string {
+// aroundPNG returns two pictures of 8 bytes a pixel, nearly of one colour: one that
+// decodes to at most limit times its file, and one to a little more.
+func aroundPNG(t *testing.T, width, height, limit int) (under, over string) {
 	t.Helper()
-	var b bytes.Buffer
-	if err := png.Encode(&b, image.NewNRGBA64(image.Rect(0, 0, width, height))); err != nil {
-		t.Fatal(err)
+	img := image.NewNRGBA64(image.Rect(0, 0, width, height))
+	for i := range img.Pix {
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			t.Fatal(err)
+		}
+		if len(img.Pix) <= limit*b.Len() {
+			return b.String(), over
+		}
+		over = b.String()
+		img.Pix[i] = byte(i*i + 7*i + 1)
 	}
-	return b.String()
+	t.Fatal("no such picture")
+	return "", ""
 }
 
 // withChunk adds a chunk of n bytes to a PNG file.

@@ -47,7 +47,7 @@ func TestTrick32PicturesInOtherForms(t *testing.T) {
 	})
 	// A picture on an input for text or numbers.
 	asText := binaryRequest(tensor{Name: "TEXT", DataType: "BYTES", Shape: []int64{1}, blob: elements(picture)})
-	asText.name, asText.reads, asText.reason = "on an input for text", picture, "text_invalid_utf8"
+	asText.name, asText.reads, asText.reason = "on an input for text", picture, "text_holds_image"
 	asNumber := binaryRequest(tensor{Name: "FP32", DataType: "BYTES", Shape: []int64{1, 1}, blob: elements(picture)})
 	asNumber.name, asNumber.path, asNumber.fails, asNumber.reason = "on an input for numbers", identityInfer, bad, "signature_mismatch"
 	run(t, asText, asNumber)
@@ -97,7 +97,7 @@ func TestTrick33Base64(t *testing.T) {
 
 // Pillow reads some forty formats, told by the first bytes, whatever a file is called.
 func TestTrick34FormatsToldByContent(t *testing.T) {
-	known := map[string]bool{"GIF": true, "WEBP": true, "BMP": true, "TIFF": true, "AVIF": true}
+	known := map[string]bool{"GIF": true, "WEBP": true, "BMP": true, "TIFF": true, "AVIF": true, "QOI": true, "JPEG2000": true, "DDS": true}
 	var tricks []pictureTrick
 	for name, file := range pillowFiles(t) {
 		if strings.HasSuffix(name, "-frames") || name == "JPEG" || name == "PNG" || name == "MPO" {
@@ -217,18 +217,12 @@ func TestTrick39Bombs(t *testing.T) {
 		{"a PNG of 60,000 by 60,000", lossless[:8] + header(60000, 60000) + lossless[afterHeader:], false, "image_too_many_pixels"},
 		{"a PNG of 2^31 by 1", lossless[:8] + header(1<<31-1, 1) + lossless[afterHeader:], false, "image_too_many_pixels"},
 		{"pixels beyond the size", lossless[:8] + header(8, 8) + chunk("IDAT", zeros) + chunk("IEND", ""), true, "image_malformed"},
-		{"text", lossless[:afterHeader] + chunk("zTXt", "a\x00\x00"+zeros) + lossless[afterHeader:], false, ""},
-		{"international text", lossless[:afterHeader] + chunk("iTXt", "a\x00\x01\x00\x00\x00"+zeros) + lossless[afterHeader:], false, ""},
-		{"a profile", lossless[:afterHeader] + chunk("iCCP", "a\x00\x00"+zeros) + lossless[afterHeader:], false, ""},
+		// Pillow gives up on the whole file, others do not look.
+		{"text", lossless[:afterHeader] + chunk("zTXt", "a\x00\x00"+zeros) + lossless[afterHeader:], false, "image_expands"},
+		{"international text", lossless[:afterHeader] + chunk("iTXt", "a\x00\x01\x00\x00\x00"+zeros) + lossless[afterHeader:], false, "image_expands"},
+		{"a profile", lossless[:afterHeader] + chunk("iCCP", "a\x00\x00"+zeros) + lossless[afterHeader:], false, "image_expands"},
 	}
-	_, passed, with := show(t, tricks...)
-	want := see(t, []string{lossless})[0]
-	for name, seen := range with {
-		if seen.Pixels != want.Pixels || len(passed[name]) > len(lossless) {
-			t.Errorf("%s: %d bytes, Pillow sees %+v, want %+v", name, len(passed[name]), seen, want)
-		}
-	}
-	if len(passed) != 3 {
+	if _, passed, _ := show(t, tricks...); len(passed) != 0 {
 		t.Errorf("%d files passed", len(passed))
 	}
 }
