@@ -23,7 +23,7 @@ func gifBytes(s *picture.Stripped) int64 {
 
 // decodeGIF returns the first frame on its canvas, which is transparent elsewhere.
 func decodeGIF(ctx context.Context, s *picture.Stripped) (image.Image, error) {
-	frame, err := stdgif.Decode(pixel.Reader(ctx, bytes.NewReader(s.Data)))
+	frame, err := stdgif.Decode(picture.Reader(ctx, bytes.NewReader(s.Data)))
 	if err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
 	}

@@ -24,7 +24,7 @@ func decodeJPEG(ctx context.Context, s *picture.Stripped) (image.Image, error) {
 	if s.Info.Channels == 4 {
 		return nil, picture.Errorf(picture.Unsupported, "four components cannot be encoded anew; use the profile strip, and no orientation apply")
 	}
-	img, err := stdjpeg.Decode(pixel.Reader(ctx, bytes.NewReader(s.Data)))
+	img, err := stdjpeg.Decode(picture.Reader(ctx, bytes.NewReader(s.Data)))
 	if err != nil {
 		return nil, decodeError(err)
 	}

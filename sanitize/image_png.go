@@ -27,7 +27,7 @@ func stripPNG(ctx context.Context, data []byte, o picture.Options) (*picture.Str
 }
 
 func decodePNG(ctx context.Context, s *picture.Stripped) (image.Image, error) {
-	img, err := stdpng.Decode(pixel.Reader(ctx, bytes.NewReader(s.Data)))
+	img, err := stdpng.Decode(picture.Reader(ctx, bytes.NewReader(s.Data)))
 	if err != nil {
 		return nil, decodeError(err)
 	}

@@ -5,6 +5,7 @@ package picture
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -181,4 +182,20 @@ func Checkpoint(ctx context.Context) error {
 		return fmt.Errorf("stopped: %w", err)
 	}
 	return nil
+}
+
+// Reader returns a reader that fails once the context has ended, and with it the
+// decoder that reads from it.
+func Reader(ctx context.Context, r io.Reader) io.Reader { return &reader{ctx, r} }
+
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (d *reader) Read(p []byte) (int, error) {
+	if err := Checkpoint(d.ctx); err != nil {
+		return 0, err
+	}
+	return d.r.Read(p)
 }

@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/color"
 	stdjpeg "image/jpeg"
-	"io"
 
 	"weir/sanitize/internal/jpegenc"
 	"weir/sanitize/internal/picture"
@@ -29,7 +28,7 @@ func (p *Picture[T]) JPEG(ctx context.Context, quality int) error {
 	if err != nil {
 		return err
 	}
-	decoded, err := stdjpeg.Decode(Reader(ctx, bytes.NewReader(data)))
+	decoded, err := stdjpeg.Decode(picture.Reader(ctx, bytes.NewReader(data)))
 	if err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
@@ -157,20 +156,4 @@ func widened[T Sample](v uint8) T {
 		return T(v)
 	}
 	return T(uint32(v) * 257)
-}
-
-// Reader returns a reader that fails once the context has ended, and with it the
-// decoder that reads from it.
-func Reader(ctx context.Context, r io.Reader) io.Reader { return &reader{ctx, r} }
-
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (d *reader) Read(p []byte) (int, error) {
-	if err := picture.Checkpoint(d.ctx); err != nil {
-		return 0, err
-	}
-	return d.r.Read(p)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"io"
 
 	"golang.org/x/image/tiff"
 
@@ -18,7 +17,7 @@ import (
 // *image.Gray16 if it is grey, else an *image.NRGBA, or with 16 bits an *image.NRGBA64.
 // It is not turned by the orientation.
 func Decode(ctx context.Context, data []byte) (image.Image, error) {
-	img, err := tiff.Decode(&deadlineReader{ctx, bytes.NewReader(data)})
+	img, err := tiff.Decode(picture.Reader(ctx, bytes.NewReader(data)))
 	if err != nil {
 		return nil, fmt.Errorf("tiff: decode: %w", err)
 	}
@@ -58,19 +57,6 @@ func convert(ctx context.Context, img image.Image, set func(x, y int)) error {
 		}
 	}
 	return nil
-}
-
-// deadlineReader fails when its context has ended.
-type deadlineReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (d *deadlineReader) Read(p []byte) (int, error) {
-	if err := picture.Checkpoint(d.ctx); err != nil {
-		return 0, err
-	}
-	return d.r.Read(p)
 }
 
 // Encode writes a picture in the form that Strip leaves as it is, little-endian and
