@@ -65,7 +65,7 @@ func (g *grid) put(v int, sample float64) bool {
 		e[0] = uint8(min(max(math.Round(sample), 0), 255))
 		return sample > -.5 && sample < 255.5
 	case tensor.FP16:
-		half := halfBits(sample)
+		half := tensor.Half(sample)
 		binary.LittleEndian.PutUint16(e, half)
 		return half&0x7C00 != 0x7C00
 	default:
@@ -152,20 +152,4 @@ func (g *grid) store(data []byte, src []uint8, at, step int) {
 			*(*[4]byte)(data[4*(at+x*step):]) = g.element[v]
 		}
 	}
-}
-
-// halfBits rounds to the nearest IEEE 754 binary16, ties to even.
-func halfBits(v float64) uint16 {
-	sign := uint16(math.Float64bits(v) >> 48 & 0x8000)
-	size := math.Abs(v)
-	switch {
-	case math.IsNaN(v):
-		return 0x7E00
-	case size >= 65520: // nearer to the first that is out of range
-		return sign | 0x7C00
-	case size < 0x1p-14: // subnormal; the carry of rounding makes it normal
-		return sign | uint16(math.RoundToEven(size*0x1p24))
-	}
-	fraction, exponent := math.Frexp(size)
-	return sign | uint16((exponent+13)<<10+int(math.RoundToEven(fraction*2048)))
 }

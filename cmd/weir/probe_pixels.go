@@ -174,6 +174,9 @@ func (f *pixelForm) each(g func(x, y, c int)) {
 	}
 }
 
+// maxHalf is the greatest FP16.
+const maxHalf = 65504
+
 // table is the binary form of each of the 256 pixel values of a channel.
 func (f *pixelForm) table(c int) [][]byte {
 	mean, std, white := f.normalisation()
@@ -184,7 +187,7 @@ func (f *pixelForm) table(c int) [][]byte {
 		case tensor.Uint8:
 			table[v] = []byte{uint8(min(max(sample+0.5, 0), 255))}
 		case tensor.FP16:
-			table[v] = binary.LittleEndian.AppendUint16(nil, half(sample))
+			table[v] = binary.LittleEndian.AppendUint16(nil, tensor.Half(min(max(sample, -maxHalf), maxHalf)))
 		default:
 			table[v] = binary.LittleEndian.AppendUint32(nil, math.Float32bits(float32(sample)))
 		}
@@ -209,19 +212,6 @@ func (f *pixelForm) normalisation() (mean, std [3]float64, white float64) {
 // luma is that of Rec. 601, as JPEG has it.
 func luma(rgb []byte) uint8 {
 	return uint8((299*int(rgb[0]) + 587*int(rgb[1]) + 114*int(rgb[2]) + 500) / 1000)
-}
-
-// half is the nearest IEEE 754 binary16 of a number that is far from overflow.
-func half(v float64) uint16 {
-	var sign uint16
-	if math.Signbit(v) {
-		sign, v = 0x8000, -v
-	}
-	if v < 0x1p-14 {
-		return sign | uint16(math.RoundToEven(v*0x1p24)) // subnormal, or the least normal
-	}
-	fraction, exponent := math.Frexp(min(v, 65504))
-	return sign | uint16(exponent+13)<<10 + uint16(math.RoundToEven(fraction*2048)) // a carry goes to the exponent
 }
 
 // tensor is the input of a request of pictures.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"image"
-	"math"
 	"slices"
 	"testing"
 
@@ -68,26 +67,6 @@ func TestPixelForm(t *testing.T) {
 		}
 		if _, err := f.Decode(data[1:]); err == nil {
 			t.Errorf("%s: data cut short is read", c.layout)
-		}
-	}
-}
-
-func TestHalf(t *testing.T) {
-	for bits := range uint16(0x7c00) { // every finite one that is not negative
-		v := tensor.FP16.Float64([]byte{byte(bits), byte(bits >> 8)})
-		if got := half(v); got != bits {
-			t.Fatalf("half(%g) = %#04x, want %#04x", v, got, bits)
-		}
-		if got := half(-v); bits > 0 && got != bits|0x8000 {
-			t.Fatalf("half(-%g) = %#04x", v, got)
-		}
-		next := tensor.FP16.Float64([]byte{byte(bits + 1), byte((bits + 1) >> 8)})
-		middle := (v + next) / 2
-		if math.IsInf(next, 0) {
-			continue
-		}
-		if got := half(middle); got != bits+bits%2 { // ties to even
-			t.Fatalf("half(%g) = %#04x, between %#04x and the next", middle, got, bits)
 		}
 	}
 }

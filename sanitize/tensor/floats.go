@@ -52,3 +52,20 @@ func halfToFloat(h uint16) float64 {
 	}
 	return v
 }
+
+// Half rounds to the nearest IEEE 754 binary16, ties to even: the bits of one FP16
+// element. What is nearer to the first number out of range is infinite.
+func Half(v float64) uint16 {
+	sign := uint16(math.Float64bits(v) >> 48 & 0x8000)
+	size := math.Abs(v)
+	switch {
+	case math.IsNaN(v):
+		return 0x7E00
+	case size >= 65520: // nearer to the first that is out of range
+		return sign | 0x7C00
+	case size < 0x1p-14: // subnormal; the carry of rounding makes it normal
+		return sign | uint16(math.RoundToEven(size*0x1p24))
+	}
+	fraction, exponent := math.Frexp(size)
+	return sign | uint16((exponent+13)<<10+int(math.RoundToEven(fraction*2048)))
+}

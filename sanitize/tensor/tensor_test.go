@@ -189,3 +189,28 @@ func FuzzEachElement(f *testing.F) {
 		}
 	})
 }
+
+func TestHalf(t *testing.T) {
+	for bits := range uint16(0x7c00) { // every finite one that is not negative
+		v := FP16.Float64([]byte{byte(bits), byte(bits >> 8)})
+		if got := Half(v); got != bits {
+			t.Fatalf("Half(%g) = %#04x, want %#04x", v, got, bits)
+		}
+		if got := Half(-v); bits > 0 && got != bits|0x8000 {
+			t.Fatalf("Half(-%g) = %#04x", v, got)
+		}
+		next := FP16.Float64([]byte{byte(bits + 1), byte((bits + 1) >> 8)})
+		middle := (v + next) / 2
+		if math.IsInf(next, 0) {
+			continue
+		}
+		if got := Half(middle); got != bits+bits%2 { // ties to even
+			t.Fatalf("Half(%g) = %#04x, between %#04x and the next", middle, got, bits)
+		}
+	}
+	for v, want := range map[float64]uint16{65519: 0x7bff, 65520: 0x7c00, -1e9: 0xfc00, math.Inf(1): 0x7c00} {
+		if got := Half(v); got != want {
+			t.Errorf("Half(%g) = %#04x, want %#04x", v, got, want)
+		}
+	}
+}
