@@ -3,9 +3,7 @@ package sanitize
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"image"
-	stddraw "image/draw"
 	stdgif "image/gif"
 
 	"weir/sanitize/internal/gif"
@@ -21,19 +19,13 @@ func gifBytes(s *picture.Stripped) int64 {
 	return 2<<20 + (1+4+2+9)*int64(s.Info.Width)*int64(s.Info.Height)
 }
 
-// decodeGIF returns the first frame on its canvas, which is transparent elsewhere.
+// decodeGIF returns the one frame, which the walker has made as large as the canvas.
 func decodeGIF(ctx context.Context, s *picture.Stripped) (image.Image, error) {
 	frame, err := stdgif.Decode(picture.Reader(ctx, bytes.NewReader(s.Data)))
 	if err != nil {
-		return nil, fmt.Errorf("decode: %w", err)
+		return nil, decodeError(err)
 	}
-	canvas := image.Rect(0, 0, s.Info.Width, s.Info.Height)
-	if frame.Bounds() == canvas {
-		return pixel.NRGBA(frame)
-	}
-	out := image.NewNRGBA(canvas)
-	stddraw.Draw(out, frame.Bounds(), frame, frame.Bounds().Min, stddraw.Src)
-	return out, nil
+	return pixel.NRGBA(frame)
 }
 
 func encodeGIF(ctx context.Context, img image.Image, _ *picture.Stripped, _ ImageOptions) ([]byte, error) {

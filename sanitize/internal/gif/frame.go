@@ -116,8 +116,9 @@ func (s *stripper) countColours(f *frame) error {
 	return nil
 }
 
-// skipFrame walks over a frame without decoding it.
+// skipFrame walks over a frame, and its control, without decoding it.
 func (s *stripper) skipFrame(ctx context.Context) error {
+	s.control = nil
 	if _, _, _, err := s.descriptor(); err != nil {
 		return err
 	}

@@ -137,28 +137,37 @@ func (s *stripper) readScreen() error {
 // tableSize is the length in bytes of the colour table that flags declare.
 func tableSize(flags byte) int { return 3 << (flags&7 + 1) }
 
-// blocks reads all blocks to the trailer.
+// blocks reads all blocks to the trailer. If nothing but the first frame is to stay, it
+// walks over the others without decoding them: the file must be whole, since decoders
+// count its frames before they show one.
 func (s *stripper) blocks(ctx context.Context) error {
+	behindFirst, skipped := 0, false
 	for {
 		p, err := s.take(1)
 		if err != nil {
 			return err
 		}
-		switch p[0] {
-		case introducer:
+		switch {
+		case p[0] == introducer:
 			err = s.readExtension(ctx)
-		case separator:
+		case p[0] == separator && behindFirst > 0:
+			skipped = true
+			err = s.skipFrame(ctx)
+		case p[0] == separator:
 			err = s.readFrame(ctx)
-		case trailer:
+			if s.opts.Animation == picture.FirstFrame {
+				behindFirst = s.pos
+			}
+		case p[0] == trailer:
+			if skipped {
+				s.result.Remove("frames after the first", s.pos-1-behindFirst)
+			}
 			return s.end()
 		default:
 			err = picture.Errorf(picture.Malformed, "a byte that begins no block")
 		}
 		if err != nil {
 			return err
-		}
-		if len(s.frames) == 1 && s.opts.Animation == picture.FirstFrame {
-			return s.skipFrames(ctx)
 		}
 	}
 }
@@ -173,34 +182,4 @@ func (s *stripper) end() error {
 		return picture.Errorf(picture.Malformed, "a graphic control without a frame")
 	}
 	return nil
-}
-
-// skipFrames walks over what stands behind the first frame, without decoding it: the
-// file must be whole, since decoders count its frames before they show one.
-func (s *stripper) skipFrames(ctx context.Context) error {
-	start := s.pos
-	for frames := 0; ; {
-		p, err := s.take(1)
-		if err != nil {
-			return err
-		}
-		switch p[0] {
-		case introducer:
-			err = s.readExtension(ctx)
-		case separator:
-			frames++
-			s.control = nil
-			err = s.skipFrame(ctx)
-		case trailer:
-			if frames > 0 {
-				s.result.Remove("frames after the first", s.pos-1-start)
-			}
-			return s.end()
-		default:
-			err = picture.Errorf(picture.Malformed, "a byte that begins no block")
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
