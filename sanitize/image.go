@@ -95,10 +95,10 @@ func admitImage(data []byte, format string, o ImageOptions) error {
 	if allowed == nil {
 		allowed = []string{FormatJPEG, FormatPNG}
 	}
-	switch {
+	switch _, read := codecs[format]; {
 	case format == "":
 		return refuse(ImageFormatUnknown, "%d bytes that begin like no known image format", len(data))
-	case format == "avif" || format == "heic":
+	case !read:
 		return refuse(ImageFormatNotAllowed, "%s, which Weir does not read; convert it to JPEG or PNG", format)
 	case !slices.Contains(allowed, format):
 		return refuse(ImageFormatNotAllowed, "%s; allowed are %v", format, allowed)

@@ -128,8 +128,7 @@ func (o ImageOptions) Validate() error {
 	return o.Limits.validate()
 }
 
-// ImageProfiles lists the profiles that need no list of steps, from the weakest to
-// the strongest.
+// ImageProfiles lists the profiles, from the weakest to the strongest, and custom last.
 func ImageProfiles() []string {
 	return []string{ProfileStrip, ProfileLight, ProfileStandard, ProfileStrong, ProfileCustom}
 }

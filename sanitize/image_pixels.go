@@ -64,19 +64,11 @@ func (o ImageOptions) turns(s *picture.Stripped) bool {
 	return o.Orientation == OrientationApply && s.Orientation >= 2
 }
 
-// steps are those of the profile for a picture of that size.
-func (o ImageOptions) steps(info picture.Info) []Step {
-	if o.Profile == ProfileCustom {
-		return o.Steps
-	}
-	return ProfileSteps(o.Profile, min(info.Width, info.Height))
-}
-
 // renormalise decodes a stripped file, turns it if that is asked for, changes its
 // pixels as the profile says and encodes it anew.
 func renormalise(ctx context.Context, s *picture.Stripped, format string, o ImageOptions) ([]byte, error) {
 	c := codecs[format]
-	steps := o.steps(s.Info)
+	steps := profileSteps(o.Profile, o.Steps, s.Info.Width, s.Info.Height)
 	change := len(steps) > 0 || o.turns(s)
 	if !change && c.light != nil {
 		return c.light(ctx, s, o)

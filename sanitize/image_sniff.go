@@ -19,13 +19,13 @@ func SniffImage(data []byte) string {
 	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
 		return FormatPNG
 	case bytes.HasPrefix(head, []byte("GIF87a")), bytes.HasPrefix(head, []byte("GIF89a")):
-		return "gif"
+		return FormatGIF
 	case len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP":
-		return "webp"
+		return FormatWebP
 	case isTIFF(head):
-		return "tiff"
+		return FormatTIFF
 	case isBMP(head):
-		return "bmp"
+		return FormatBMP
 	}
 	for _, f := range unread {
 		if bytes.HasPrefix(head, []byte(f.magic)) {

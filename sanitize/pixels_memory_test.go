@@ -118,7 +118,7 @@ func TestPixelStepsWithinBudget(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			steps := o.steps(stripped.Info)
+			steps := profileSteps(o.Profile, o.Steps, stripped.Info.Width, stripped.Info.Height)
 			if len(steps) == 0 && c.light != nil {
 				continue // needs no picture
 			}

@@ -51,10 +51,7 @@ func (r *pixelRun) run(ctx context.Context) error {
 		scratch := make([]uint8, g.width)
 		return r.load(ctx, 0, g.pictures, func(int, int) []uint8 { return scratch })
 	}
-	steps := o.Steps
-	if o.Profile != ProfileCustom {
-		steps = ProfileSteps(o.Profile, min(g.width, g.height))
-	}
+	steps := profileSteps(o.Profile, o.Steps, g.width, g.height)
 	r.out = make([]byte, len(r.t.Data))
 	p := g.newPicture()
 	row := func(c, y int) []uint8 {

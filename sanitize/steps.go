@@ -186,3 +186,11 @@ func ProfileSteps(profile string, shortSide int) []Step {
 	}
 	return nil
 }
+
+// profileSteps are those of a profile, which for custom are its own.
+func profileSteps(profile string, own []Step, width, height int) []Step {
+	if profile == ProfileCustom {
+		return own
+	}
+	return ProfileSteps(profile, min(width, height))
+}

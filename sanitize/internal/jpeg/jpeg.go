@@ -9,7 +9,8 @@
 // What stays, in this order: SOI; APP0 JFIF without density and thumbnail, if there was one;
 // APP1 Exif with the orientation alone, if it is 2 to 8; APP14 Adobe, if there was
 // one (it decides the colour transform); the DQT that the frame names; SOF, its
-// components named as libjpeg's encoder does (from 1, or RGB or CMYK); for each scan the DHT that it names, DRI if it changed, SOS and the entropy-coded
+// components named as libjpeg's encoder does (from 1, or RGB or CMYK); for each scan
+// the DHT that it names, DRI if it changed, SOS and the entropy-coded
 // data, its pad bits set to 1. The order is that of libjpeg's encoder. Nothing is
 // added that was not there: a JFIF marker would change how RGB files are read.
 //
