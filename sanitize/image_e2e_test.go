@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"weir/sanitize"
-	"weir/sanitize/internal/decoders"
+	"weir/sanitize/internal/walktest"
 )
 
 // TestPillowDecodesTheSame strips every source file and lets Pillow, that is
@@ -78,7 +78,7 @@ func TestPillowReadsTheProfiles(t *testing.T) {
 // pillow decodes every file of a folder.
 func pillow(t *testing.T, dir string) map[string]golden {
 	t.Helper()
-	cmd := exec.Command(decoders.Python(t), "testdata/image/decode.py", dir)
+	cmd := exec.Command(walktest.Python(t), "testdata/image/decode.py", dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

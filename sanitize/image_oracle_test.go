@@ -21,7 +21,7 @@ import (
 	"testing"
 
 	"weir/sanitize"
-	"weir/sanitize/internal/decoders"
+	"weir/sanitize/internal/walktest"
 )
 
 // grammar is what the agreement test has to know of a format. The files beside this
@@ -68,7 +68,7 @@ type oracle struct {
 
 func startOracle(t *testing.T) *oracle {
 	t.Helper()
-	cmd := exec.Command(decoders.Python(t), "testdata/oracle.py")
+	cmd := exec.Command(walktest.Python(t), "testdata/oracle.py")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

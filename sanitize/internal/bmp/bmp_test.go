@@ -7,13 +7,12 @@ import (
 	"errors"
 	"image"
 	"image/color"
-	"os"
-	"path/filepath"
 	"testing"
 
 	stdbmp "golang.org/x/image/bmp"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 var options = picture.Options{Limits: picture.Limits{MaxPixels: 1 << 20, MaxSide: 4096, MaxSegments: 64,
@@ -23,33 +22,13 @@ func strip(data []byte) (*picture.Stripped, error) { return Strip(context.Backgr
 
 func seed(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../testdata/bmp", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return walktest.File(t, "../../testdata/bmp/"+name)
 }
 
 // seeds are the files that gen.py wrote.
 func seeds(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("../../testdata/bmp/*.bmp")
-	if err != nil || len(paths) < 30 {
-		t.Fatalf("%d files: %v", len(paths), err)
-	}
-	out := map[string][]byte{}
-	for _, p := range paths {
-		out[filepath.Base(p)] = seed(t, filepath.Base(p))
-	}
-	return out
-}
-
-func fault(err error) picture.Fault {
-	var e *picture.Error
-	if !errors.As(err, &e) {
-		return 255
-	}
-	return e.Fault
+	return walktest.Files(t, "../../testdata/bmp/*.bmp", 30)
 }
 
 // TestSeeds holds that every seed passes, a second time unchanged, and that Go, where
@@ -181,7 +160,7 @@ func TestFaults(t *testing.T) {
 		"runs at an odd place":     {put32(append(seed(t, "runs8.bmp"), 0), 10, 14+40+1025), picture.Unsupported},
 	}
 	for name, test := range tests {
-		if _, err := strip(test.data); fault(err) != test.want {
+		if _, err := strip(test.data); walktest.Fault(err) != test.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -267,7 +246,7 @@ func FuzzBMP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := strip(data)
 		if err != nil {
-			if fault(err) == 255 {
+			if walktest.Fault(err) == walktest.NoFault {
 				t.Fatalf("error %v", err)
 			}
 			return

@@ -19,10 +19,10 @@ import (
 	stdtiff "golang.org/x/image/tiff"
 
 	"weir/sanitize/internal/bmp"
-	"weir/sanitize/internal/decoders"
 	"weir/sanitize/internal/gif"
 	"weir/sanitize/internal/picture"
 	"weir/sanitize/internal/tiff"
+	"weir/sanitize/internal/walktest"
 )
 
 // mutations is how many mutated files are made of each seed.
@@ -75,22 +75,6 @@ func tiffFrames(data []byte) (image.Point, int, error) {
 	return img.Bounds().Size(), 1, nil
 }
 
-// view is what Pillow or OpenCV makes of a file; nil if it refuses it.
-type view map[string]any
-
-func (v view) size() image.Point {
-	size := v["size"].([]any)
-	return image.Pt(int(size[0].(float64)), int(size[1].(float64)))
-}
-
-func (v view) frames() int { return int(v["frames"].(float64)) }
-
-type decoded struct {
-	File   string
-	Pillow view
-	OpenCV view
-}
-
 // TestDecodersAgree mutates the seeds. Whatever passes is a file that Go, Pillow and
 // OpenCV read with the same size and number of frames, and of which Pillow and OpenCV
 // decode the same samples before and after. With WEIR_CORPUS, a folder, it looks at
@@ -128,28 +112,25 @@ func testDecodersAgree(t *testing.T, f format) {
 		t.Errorf("only %d files of %d passed", passed, total)
 	}
 	t.Logf("%d files of %d passed", passed, total)
-	views := map[string]decoded{}
-	for _, d := range decoders.Ask[decoded](t, "../../testdata/gif/decoders.py", dir) {
-		views[d.File] = d
-	}
+	views := walktest.DecodeAll(t, "../../testdata/gif/decoders.py", dir)
 	for name, data := range sources {
 		before := views[name+".before"]
 		if after, ok := views[name+".after"]; ok {
 			if problem := compare(f, data, before, after); problem != "" {
 				t.Errorf("%s: %s\nbefore %v\nafter  %v", name, problem, before, after)
-				decoders.Save(t, name, data)
+				walktest.Save(t, name, data)
 			}
 		}
 		if still, ok := views[name+".first"]; ok {
 			if problem := compareFirst(before, still); problem != "" {
 				t.Errorf("%s, first picture: %s\nbefore %v\nfirst  %v", name, problem, before, still)
-				decoders.Save(t, name, data)
+				walktest.Save(t, name, data)
 			}
 		}
 	}
 }
 
-func compare(f format, data []byte, before, after decoded) string {
+func compare(f format, data []byte, before, after walktest.Decoded) string {
 	size, frames, err := f.frames(data)
 	switch {
 	case err != nil:
@@ -158,21 +139,21 @@ func compare(f format, data []byte, before, after decoded) string {
 		return "Pillow refuses it"
 	case before.OpenCV == nil:
 		return "OpenCV refuses it"
-	case before.Pillow.size() != after.Pillow.size() || before.Pillow.frames() != after.Pillow.frames():
+	case before.Pillow.Size() != after.Pillow.Size() || before.Pillow.Frames() != after.Pillow.Frames():
 		return "Pillow reads another size"
 	case frames == 0:
-		size, frames = before.Pillow.size(), before.Pillow.frames()
+		size, frames = before.Pillow.Size(), before.Pillow.Frames()
 	case before.Pillow["turned"] == true: // as OpenCV does, and Go does not
 		size.X, size.Y = size.Y, size.X
 	}
 	switch {
-	case before.Pillow.size() != size || before.Pillow.frames() != frames:
+	case before.Pillow.Size() != size || before.Pillow.Frames() != frames:
 		return fmt.Sprintf("Go reads %d frames of %v", frames, size)
 	case !reflect.DeepEqual(before.Pillow, after.Pillow):
 		return "Pillow reads something else"
 	case before.OpenCV["absent"] == true:
 		return ""
-	case before.OpenCV.size() != size || before.OpenCV.frames() != frames:
+	case before.OpenCV.Size() != size || before.OpenCV.Frames() != frames:
 		return fmt.Sprintf("Go reads %d frames of %v", frames, size)
 	case !sameView(before.OpenCV, after.OpenCV):
 		return "OpenCV reads something else"
@@ -182,9 +163,9 @@ func compare(f format, data []byte, before, after decoded) string {
 
 // compareFirst holds that a file cut to its first picture shows that picture. Pillow
 // or OpenCV may refuse the source for what stands behind it.
-func compareFirst(before, still decoded) string {
+func compareFirst(before, still walktest.Decoded) string {
 	switch {
-	case still.Pillow == nil || still.Pillow.frames() != 1 || before.Pillow != nil && still.Pillow["first"] != before.Pillow["first"]:
+	case still.Pillow == nil || still.Pillow.Frames() != 1 || before.Pillow != nil && still.Pillow["first"] != before.Pillow["first"]:
 		return "Pillow reads something else"
 	case still.OpenCV == nil || before.OpenCV != nil && still.OpenCV["colour"] != before.OpenCV["colour"]:
 		return "OpenCV reads something else"
@@ -194,7 +175,7 @@ func compareFirst(before, still decoded) string {
 
 // sameView compares what OpenCV reads, but for what it reads of all frames when it
 // cannot read them all of the source, because of an extension behind the last.
-func sameView(before, after view) bool {
+func sameView(before, after walktest.View) bool {
 	if before["all"] == "" {
 		after["all"] = ""
 	}
@@ -218,9 +199,9 @@ func eachSource(t *testing.T, ext string, try func(name string, data []byte)) in
 		}
 		try(filepath.Base(path), data)
 		for i := range mutations {
-			try(fmt.Sprintf("%s-%d", filepath.Base(path), i), decoders.Mutate(r, data))
+			try(fmt.Sprintf("%s-%d", filepath.Base(path), i), walktest.Mutate(r, data))
 		}
 		total += 1 + mutations
 	}
-	return total + decoders.EachCorpusFile(t, ext, try)
+	return total + walktest.EachCorpusFile(t, ext, try)
 }

@@ -8,12 +8,11 @@ import (
 	"image"
 	stdgif "image/gif"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 var limits = picture.Limits{MaxPixels: 1 << 20, MaxSide: 4096, MaxSegments: 64, MaxMetadataBytes: 1 << 16, MaxFrames: 16}
@@ -24,25 +23,13 @@ func strip(data []byte, a picture.Animation) (*picture.Stripped, error) {
 
 func seed(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../testdata/gif", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return walktest.File(t, "../../testdata/gif/"+name)
 }
 
 // seeds are the files that gen.py wrote.
 func seeds(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("../../testdata/gif/*.gif")
-	if err != nil || len(paths) < 20 {
-		t.Fatalf("%d files: %v", len(paths), err)
-	}
-	out := map[string][]byte{}
-	for _, p := range paths {
-		out[filepath.Base(p)] = seed(t, filepath.Base(p))
-	}
-	return out
+	return walktest.Files(t, "../../testdata/gif/*.gif", 20)
 }
 
 // TestSeeds holds that every seed passes with the same pixels, and a second time
@@ -110,7 +97,7 @@ func TestFrameFillsTheCanvas(t *testing.T) {
 	}
 	data := seed(t, "partial.gif")
 	data[11] = 5 // the background, which OpenCV shows around the frame and Pillow does not
-	if _, err = strip(data, picture.RefuseAnimation); fault(err) != picture.Unsupported {
+	if _, err = strip(data, picture.RefuseAnimation); walktest.Fault(err) != picture.Unsupported {
 		t.Errorf("background 5: %v", err)
 	}
 }
@@ -118,7 +105,7 @@ func TestFrameFillsTheCanvas(t *testing.T) {
 // TestAnimation: what becomes of several frames is the policy's.
 func TestAnimation(t *testing.T) {
 	data := seed(t, "animation.gif")
-	if _, err := strip(data, picture.RefuseAnimation); fault(err) != picture.TooManyFrames {
+	if _, err := strip(data, picture.RefuseAnimation); walktest.Fault(err) != picture.TooManyFrames {
 		t.Errorf("refused: %v", err)
 	}
 	first, err := strip(data, picture.FirstFrame)
@@ -143,23 +130,15 @@ func TestAnimation(t *testing.T) {
 	few := limits
 	few.MaxFrames = 2
 	_, err = Strip(context.Background(), data, picture.Options{Limits: few, Animation: picture.KeepAnimation})
-	if fault(err) != picture.TooManyFrames {
+	if walktest.Fault(err) != picture.TooManyFrames {
 		t.Errorf("two frames of three: %v", err)
 	}
 	few = limits
 	few.MaxPixels = 30 * 21 * 2
 	_, err = Strip(context.Background(), data, picture.Options{Limits: few, Animation: picture.KeepAnimation})
-	if fault(err) != picture.TooManyPixels {
+	if walktest.Fault(err) != picture.TooManyPixels {
 		t.Errorf("pixels of two frames of three: %v", err)
 	}
-}
-
-func fault(err error) picture.Fault {
-	var e *picture.Error
-	if !errors.As(err, &e) {
-		return 255
-	}
-	return e.Fault
 }
 
 // build makes a GIF of 4 × 2 pixels with a table of four colours. between stands in
@@ -221,7 +200,7 @@ func TestFaults(t *testing.T) {
 		"index out of the table":      {bytes.Replace(build("", codes(good...)), []byte("\x81\x00\x00\x01\x02\x03\x11\x12\x13"), []byte("\x80\x00\x00"), 1), picture.Malformed},
 	}
 	for name, test := range tests {
-		if _, err := strip(test.data, picture.RefuseAnimation); fault(err) != test.want {
+		if _, err := strip(test.data, picture.RefuseAnimation); walktest.Fault(err) != test.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -249,7 +228,7 @@ func TestExpansion(t *testing.T) {
 	l.MaxExpansion = 100
 	data := append([]byte("GIF89a\x00\x04\x00\x04"), build("", codes(good...))[10:]...)
 	_, err := Strip(context.Background(), data, picture.Options{Limits: l})
-	if fault(err) != picture.Expands {
+	if walktest.Fault(err) != picture.Expands {
 		t.Errorf("%v", err)
 	}
 }
@@ -315,7 +294,7 @@ func FuzzGIF(f *testing.F) {
 		o := picture.Options{Limits: limits, Animation: picture.Animation(options % 3), ZeroTransparent: options&4 != 0}
 		s, err := Strip(context.Background(), data, o)
 		if err != nil {
-			if fault(err) == 255 {
+			if walktest.Fault(err) == walktest.NoFault {
 				t.Fatalf("error %v", err)
 			}
 			return

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"image"
 	stdjpeg "image/jpeg"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 var limits = picture.Limits{MaxPixels: 1 << 18, MaxSide: 4096, MaxSegments: 512, MaxMetadataBytes: 1 << 20, MaxScans: 100}
@@ -24,19 +23,7 @@ func strip(data []byte) (*picture.Stripped, error) {
 // sources are the JPEG files that Pillow wrote.
 func sources(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("../../testdata/image/*.jpg")
-	if err != nil || len(paths) < 15 {
-		t.Fatalf("%d files: %v", len(paths), err)
-	}
-	out := map[string][]byte{}
-	for _, p := range paths {
-		data, err := os.ReadFile(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[filepath.Base(p)] = data
-	}
-	return out
+	return walktest.Files(t, "../../testdata/image/*.jpg", 15)
 }
 
 func TestInfo(t *testing.T) {

@@ -3,24 +3,16 @@ package jpeg
 import (
 	"bytes"
 	"context"
-	"errors"
 	stdjpeg "image/jpeg"
 	"slices"
 	"testing"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 func stripContainer(data []byte) (*picture.Stripped, error) {
 	return Strip(context.Background(), data, picture.Options{Limits: limits, ContainerOnly: true})
-}
-
-// fault is the fault of an error of Strip, or 255.
-func fault(err error) picture.Fault {
-	if e := (*picture.Error)(nil); errors.As(err, &e) {
-		return e.Fault
-	}
-	return 255
 }
 
 // TestContainerOnlyAgrees holds that for files as encoders write them the walk over
@@ -74,13 +66,13 @@ func TestContainerOnlyLeaves(t *testing.T) {
 		"a restart marker out of order": bytes.Replace(restart, []byte{0xFF, 0xD1}, []byte{0xFF, 0xD2}, 1),
 		"a restart marker without DRI":  bytes.Replace(restart, []byte{0xFF, mDRI}, []byte{0xFF, mCOM}, 1),
 	} {
-		if _, err := stripContainer(bad); fault(err) != picture.Malformed {
+		if _, err := stripContainer(bad); walktest.Fault(err) != picture.Malformed {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	sos := bytes.Index(data, []byte{0xFF, mSOS})
 	empty := slices.Concat(data[:sos+14], []byte{0xFF, mEOI})
-	if _, err := stripContainer(empty); fault(err) != picture.Truncated {
+	if _, err := stripContainer(empty); walktest.Fault(err) != picture.Truncated {
 		t.Errorf("an empty scan: %v", err)
 	}
 }
@@ -98,7 +90,7 @@ func TestExpansion(t *testing.T) {
 		t.Error(err)
 	}
 	o.Limits.MaxExpansion--
-	if _, err := Strip(context.Background(), data, o); fault(err) != picture.Expands {
+	if _, err := Strip(context.Background(), data, o); walktest.Fault(err) != picture.Expands {
 		t.Errorf("error %v", err)
 	}
 }

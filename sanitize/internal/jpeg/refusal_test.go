@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 // edited is a file under edit. Each step must find what it changes.
@@ -105,7 +106,7 @@ func TestReadDifferently(t *testing.T) {
 		{"a third table of baseline", edit(t, "baseline420.jpg").insert(mSOS, mDHT, "\x02\x01"+string(make([]byte, 15))+"\x00"), picture.Malformed},
 	} {
 		_, err := strip(test.in.data)
-		if fault(err) != test.want || test.want == passes && err != nil {
+		if walktest.Fault(err) != test.want || test.want == passes && err != nil {
 			t.Errorf("%s: %v, want fault %d", test.name, err, test.want)
 		}
 	}
@@ -147,7 +148,7 @@ func TestScansAlone(t *testing.T) {
 		// The interleaved scan before would need restart markers, so DRI comes behind it.
 		second := sos + 2 + bytes.Index(data[sos+2:], []byte{0xFF, mDHT})
 		_, err := strip(slices.Concat(data[:second], dri, data[second:]))
-		if fault(err) != want || want == 255 && err != nil {
+		if walktest.Fault(err) != want || want == 255 && err != nil {
 			t.Errorf("interval %d: %v", interval, err)
 		}
 	}

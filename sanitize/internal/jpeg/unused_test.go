@@ -6,6 +6,7 @@ import (
 
 	"weir/sanitize/internal/huffman"
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 // TestUnusedSymbols hides a message in the codes of a used Huffman table that no scan
@@ -37,7 +38,7 @@ func TestUnusedSymbols(t *testing.T) {
 	}
 
 	twice := bytes.Replace(loaded, []byte(hidden), []byte("\xB1\xB1\xB4\xB5\xB8\xBA"), 1)
-	if _, err := strip(twice); fault(err) != picture.Malformed {
+	if _, err := strip(twice); walktest.Fault(err) != picture.Malformed {
 		t.Errorf("two codes for a symbol: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"weir/sanitize/internal/decoders"
+	"weir/sanitize/internal/walktest"
 )
 
 // script reads the samples of an RGB picture of 200 × 150 pixels and writes those of
@@ -79,7 +79,7 @@ func TestAgainstPillow(t *testing.T) {
 			in.WriteByte(v)
 		}
 	}
-	cmd := exec.Command(decoders.Python(t), "-c", script)
+	cmd := exec.Command(walktest.Python(t), "-c", script)
 	cmd.Stdin, cmd.Stderr = &in, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

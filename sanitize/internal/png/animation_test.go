@@ -5,12 +5,12 @@ import (
 	"compress/zlib"
 	"context"
 	"encoding/binary"
-	"errors"
 	stdpng "image/png"
 	"slices"
 	"testing"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 // apng is an animation of grey frames, 8 × 4 pixels, as its chunks.
@@ -98,10 +98,10 @@ func TestAnimationIsKept(t *testing.T) {
 
 func TestAnimationPolicies(t *testing.T) {
 	data := animated().bytes()
-	if _, err := stripAnimation(data, picture.RefuseAnimation, 9); fault(err) != picture.TooManyFrames {
+	if _, err := stripAnimation(data, picture.RefuseAnimation, 9); walktest.Fault(err) != picture.TooManyFrames {
 		t.Errorf("refused with %v", err)
 	}
-	if _, err := stripAnimation(data, picture.KeepAnimation, 2); fault(err) != picture.TooManyFrames {
+	if _, err := stripAnimation(data, picture.KeepAnimation, 2); walktest.Fault(err) != picture.TooManyFrames {
 		t.Errorf("three frames of two: %v", err)
 	}
 	s, err := stripAnimation(data, picture.FirstFrame, 0)
@@ -116,14 +116,6 @@ func TestAnimationPolicies(t *testing.T) {
 	if again, err := stripAnimation(s.Data, picture.RefuseAnimation, 0); err != nil || len(again.Removed) > 0 {
 		t.Errorf("the first frame does not pass by itself: %v", err)
 	}
-}
-
-// fault is the fault of an error of Strip, or 255.
-func fault(err error) picture.Fault {
-	if e := (*picture.Error)(nil); errors.As(err, &e) {
-		return e.Fault
-	}
-	return 255
 }
 
 func TestAnimationRefusals(t *testing.T) {
@@ -160,7 +152,7 @@ func TestAnimationRefusals(t *testing.T) {
 		{"rows too many", a.with(5, [2]string{"fdAT", number(2) + deflated(frameRows(3, 3, 2))}), picture.Malformed},
 	} {
 		_, err := stripAnimation(test.in.bytes(), picture.KeepAnimation, 10)
-		if fault(err) != test.want {
+		if walktest.Fault(err) != test.want {
 			t.Errorf("%s: %v, want fault %d", test.name, err, test.want)
 		}
 	}
@@ -171,7 +163,7 @@ func TestAnimationPixelsAddUp(t *testing.T) {
 	l := limits
 	l.MaxFrames, l.MaxPixels = 3, 8*4+3*2+8*4-1
 	_, err := Strip(context.Background(), animated().bytes(), picture.Options{Limits: l, Animation: picture.KeepAnimation}, false)
-	if fault(err) != picture.TooManyPixels {
+	if walktest.Fault(err) != picture.TooManyPixels {
 		t.Errorf("error %v", err)
 	}
 	l.MaxPixels++

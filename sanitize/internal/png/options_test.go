@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 // transparent is a picture whose alpha is 0 in every third pixel, with colour there.
@@ -186,7 +187,7 @@ func TestContainerOnly(t *testing.T) {
 	}
 	empty := appendChunk([]byte(signature), "IHDR", Header{Width: 2, Height: 1, Depth: 8, ColourType: RGB}.payload())
 	empty = appendChunk(appendChunk(empty, "IDAT", nil), "IEND", nil)
-	if _, err := Strip(context.Background(), empty, o, false); fault(err) != picture.Truncated {
+	if _, err := Strip(context.Background(), empty, o, false); walktest.Fault(err) != picture.Truncated {
 		t.Errorf("no image data: %v", err)
 	}
 }
@@ -200,7 +201,7 @@ func TestExpansion(t *testing.T) {
 		t.Error(err)
 	}
 	o.Limits.MaxExpansion--
-	if _, err := Strip(context.Background(), data, o, false); fault(err) != picture.Expands {
+	if _, err := Strip(context.Background(), data, o, false); walktest.Fault(err) != picture.Expands {
 		t.Errorf("error %v", err)
 	}
 }

@@ -7,12 +7,11 @@ import (
 	"image"
 	stdpng "image/png"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 var limits = picture.Limits{MaxPixels: 1 << 18, MaxSide: 4096, MaxSegments: 512, MaxMetadataBytes: 1 << 20}
@@ -24,19 +23,7 @@ func strip(data []byte, recompress bool) (*picture.Stripped, error) {
 // sources are the PNG files that gen.py wrote.
 func sources(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("../../testdata/image/*.png")
-	if err != nil || len(paths) < 30 {
-		t.Fatalf("%d files: %v", len(paths), err)
-	}
-	out := map[string][]byte{}
-	for _, p := range paths {
-		data, err := os.ReadFile(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[filepath.Base(p)] = data
-	}
-	return out
+	return walktest.Files(t, "../../testdata/image/*.png", 30)
 }
 
 // TestFilters applies and undoes every filter type.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 // repeated is text that repeats itself at one distance and nowhere nearer.
@@ -68,7 +69,7 @@ func TestWindow(t *testing.T) {
 		l := limits
 		l.MaxSide = 1 << 16
 		s, err := stripWith(out, picture.Options{Limits: l})
-		if test.ok && (err != nil || !bytes.Equal(s.Data, out)) || !test.ok && fault(err) != picture.Malformed {
+		if test.ok && (err != nil || !bytes.Equal(s.Data, out)) || !test.ok && walktest.Fault(err) != picture.Malformed {
 			t.Errorf("%+v: %v", test, err)
 		}
 	}

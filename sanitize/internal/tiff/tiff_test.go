@@ -7,14 +7,13 @@ import (
 	"errors"
 	"image"
 	"image/color"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	stdtiff "golang.org/x/image/tiff"
 
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 var options = picture.Options{Limits: picture.Limits{MaxPixels: 1 << 20, MaxSide: 4096, MaxSegments: 64,
@@ -24,11 +23,7 @@ func strip(data []byte) (*picture.Stripped, error) { return Strip(context.Backgr
 
 func seed(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../testdata/tiff", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return walktest.File(t, "../../testdata/tiff/"+name)
 }
 
 // pages is the seed of two pages.
@@ -37,25 +32,9 @@ const pages = "pages.tif"
 // seeds are the files that gen.py wrote, but for pages.
 func seeds(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("../../testdata/tiff/*.tif")
-	if err != nil || len(paths) < 50 {
-		t.Fatalf("%d files: %v", len(paths), err)
-	}
-	out := map[string][]byte{}
-	for _, p := range paths {
-		if name := filepath.Base(p); name != pages {
-			out[name] = seed(t, name)
-		}
-	}
+	out := walktest.Files(t, "../../testdata/tiff/*.tif", 50)
+	delete(out, pages)
 	return out
-}
-
-func fault(err error) picture.Fault {
-	var e *picture.Error
-	if !errors.As(err, &e) {
-		return 255
-	}
-	return e.Fault
 }
 
 // TestSeeds holds that every seed passes, a second time unchanged, and decodes to the
@@ -164,7 +143,7 @@ func TestPages(t *testing.T) {
 		picture.KeepAnimation: picture.Unsupported} {
 		o := options
 		o.Animation = animation
-		if _, err := Strip(context.Background(), seed(t, pages), o); fault(err) != want {
+		if _, err := Strip(context.Background(), seed(t, pages), o); walktest.Fault(err) != want {
 			t.Errorf("animation %d: %v", animation, err)
 		}
 	}
@@ -290,7 +269,7 @@ func TestFaults(t *testing.T) {
 	}
 	for name, test := range tests {
 		_, err := strip(test.data)
-		if got := fault(err); err == nil || test.want != 255 && got != test.want {
+		if got := walktest.Fault(err); err == nil || test.want != 255 && got != test.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -300,12 +279,12 @@ func TestFaults(t *testing.T) {
 func TestLimits(t *testing.T) {
 	o := options
 	o.Limits.MaxMetadataBytes = 30
-	if _, err := Strip(context.Background(), seed(t, "metadata.tif"), o); fault(err) != picture.TooManySegments {
+	if _, err := Strip(context.Background(), seed(t, "metadata.tif"), o); walktest.Fault(err) != picture.TooManySegments {
 		t.Errorf("bytes: %v", err)
 	}
 	o = options
 	o.Limits.MaxSegments = 2
-	if _, err := Strip(context.Background(), seed(t, "metadata.tif"), o); fault(err) != picture.TooManySegments {
+	if _, err := Strip(context.Background(), seed(t, "metadata.tif"), o); walktest.Fault(err) != picture.TooManySegments {
 		t.Errorf("tags: %v", err)
 	}
 }
@@ -354,7 +333,7 @@ func TestXMPOrientation(t *testing.T) {
 		count(uint32(len(text)))(f)
 		value(uint32(len(data) - len(text)))(f)
 	})
-	if _, err := strip(data); fault(err) != picture.Unsupported {
+	if _, err := strip(data); walktest.Fault(err) != picture.Unsupported {
 		t.Errorf("%v", err)
 	}
 }
@@ -381,7 +360,7 @@ func FuzzTIFF(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := strip(data)
 		if err != nil {
-			if fault(err) == 255 {
+			if walktest.Fault(err) == walktest.NoFault {
 				t.Fatalf("error %v", err)
 			}
 			return

@@ -17,28 +17,12 @@ import (
 
 	xwebp "golang.org/x/image/webp"
 
-	"weir/sanitize/internal/decoders"
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 // mutations is how many mutated files are made of each seed.
 const mutations = 400
-
-// view is what Pillow or OpenCV makes of a file; nil if it refuses it.
-type view map[string]any
-
-func (v view) size() image.Point {
-	size := v["size"].([]any)
-	return image.Pt(int(size[0].(float64)), int(size[1].(float64)))
-}
-
-func (v view) frames() int { return int(v["frames"].(float64)) }
-
-type decoded struct {
-	File   string
-	Pillow view
-	OpenCV view
-}
 
 // source is a file that passed.
 type source struct {
@@ -69,17 +53,17 @@ func TestDecodersAgree(t *testing.T) {
 		t.Errorf("only %d files of %d passed", len(sources), total)
 	}
 	t.Logf("%d files of %d passed", len(sources), total)
-	views := decodeAll(t, dir)
+	views := walktest.DecodeAll(t, "../../testdata/webp/decoders.py", dir)
 	for name, s := range sources {
 		before, after := views[name+".before"], views[name+".after"]
 		if problem := compare(t, s, before, after); problem != "" {
 			t.Errorf("%s: %s\nbefore %v\nafter  %v\nremoved %v", name, problem, before, after, s.stripped.Removed)
-			decoders.Save(t, name, s.data)
+			walktest.Save(t, name, s.data)
 		}
 	}
 }
 
-func compare(t *testing.T, s source, before, after decoded) string {
+func compare(t *testing.T, s source, before, after walktest.Decoded) string {
 	info := s.stripped.Info
 	size := image.Pt(info.Width, info.Height)
 	if s.stripped.Orientation == 0 && before.Pillow != nil { // it may be in doubt
@@ -90,9 +74,9 @@ func compare(t *testing.T, s source, before, after decoded) string {
 		return "Pillow refuses it"
 	case before.OpenCV == nil && len(s.data) >= minFile || after.OpenCV == nil:
 		return "OpenCV refuses it"
-	case before.Pillow.size() != size || after.OpenCV.size() != size:
+	case before.Pillow.Size() != size || after.OpenCV.Size() != size:
 		return fmt.Sprintf("Strip reads a size of %v", size)
-	case before.Pillow.frames() != info.Frames || after.OpenCV.frames() != info.Frames:
+	case before.Pillow.Frames() != info.Frames || after.OpenCV.Frames() != info.Frames:
 		return fmt.Sprintf("Strip reads %d frames", info.Frames)
 	case !reflect.DeepEqual(before.Pillow, after.Pillow):
 		return "Pillow reads something else"
@@ -166,7 +150,7 @@ func TestDecodersReadWhatIsMade(t *testing.T) {
 		zeroColour(img)
 		save(name, strip(t, data, o).Data, digest(img.Pix))
 	}
-	views := decodeAll(t, dir)
+	views := walktest.DecodeAll(t, "../../testdata/webp/decoders.py", dir)
 	for name, rgba := range want {
 		v := views[name]
 		if v.Pillow == nil || v.OpenCV == nil {
@@ -196,19 +180,9 @@ func eachSource(t *testing.T, try func(name string, data []byte)) int {
 	for name, data := range seeds(t) {
 		try(name, data)
 		for i := range mutations {
-			try(fmt.Sprintf("%s-%d", name, i), decoders.Mutate(r, data))
+			try(fmt.Sprintf("%s-%d", name, i), walktest.Mutate(r, data))
 		}
 		total += 1 + mutations
 	}
-	return total + decoders.EachCorpusFile(t, "webp", try)
-}
-
-// decodeAll lets Pillow and OpenCV decode the files of a folder.
-func decodeAll(t *testing.T, dir string) map[string]decoded {
-	t.Helper()
-	found := map[string]decoded{}
-	for _, d := range decoders.Ask[decoded](t, "../../testdata/webp/decoders.py", dir) {
-		found[d.File] = d
-	}
-	return found
+	return total + walktest.EachCorpusFile(t, "webp", try)
 }

@@ -6,8 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"image"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,30 +15,19 @@ import (
 
 	"weir/sanitize/internal/exif"
 	"weir/sanitize/internal/picture"
+	"weir/sanitize/internal/walktest"
 )
 
 var limits = picture.Limits{MaxPixels: 1 << 22, MaxSide: 16384, MaxSegments: 64, MaxMetadataBytes: 1 << 16, MaxFrames: 16}
 
 func seed(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile("../../testdata/webp/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return walktest.File(t, "../../testdata/webp/"+name)
 }
 
 func seeds(t testing.TB) map[string][]byte {
 	t.Helper()
-	paths, err := filepath.Glob("../../testdata/webp/*.webp")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no seeds: %v", err)
-	}
-	all := map[string][]byte{}
-	for _, path := range paths {
-		all[filepath.Base(path)] = seed(t, filepath.Base(path))
-	}
-	return all
+	return walktest.Files(t, "../../testdata/webp/*.webp", 1)
 }
 
 func options() picture.Options {

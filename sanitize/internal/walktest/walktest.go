@@ -1,18 +1,23 @@
-// Package decoders lets tests ask decoders that are not Weir's about files, and makes
-// files to ask about. Nothing but tests imports it.
-package decoders
+// Package walktest is what the tests of the walkers share: their seeds, mutations of
+// them, and decoders that are not Weir's to ask about the results. Nothing but tests
+// imports it.
+package walktest
 
 import (
 	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"image"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"weir/sanitize/internal/picture"
 )
 
 // Python is an interpreter with Pillow, OpenCV and NumPy: $WEIR_PYTHON, or the one that
@@ -123,3 +128,68 @@ func Save(t testing.TB, name string, data []byte) {
 		}
 	}
 }
+
+// File returns the content of a file.
+func File(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// Files returns the files that a pattern names, by their base names. There have to be
+// at least so many.
+func Files(t testing.TB, pattern string, least int) map[string][]byte {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) < least {
+		t.Fatalf("%d files: %v", len(paths), err)
+	}
+	out := map[string][]byte{}
+	for _, p := range paths {
+		out[filepath.Base(p)] = File(t, p)
+	}
+	return out
+}
+
+// NoFault is none that a walker has.
+const NoFault picture.Fault = 255
+
+// Fault is the fault of an error of Strip, or NoFault.
+func Fault(err error) picture.Fault {
+	if e := (*picture.Error)(nil); errors.As(err, &e) {
+		return e.Fault
+	}
+	return NoFault
+}
+
+// Decoded is what a script says of a file.
+type Decoded struct {
+	File   string
+	Pillow View
+	OpenCV View
+}
+
+// DecodeAll lets Pillow and OpenCV decode the files of a folder.
+func DecodeAll(t testing.TB, script, dir string) map[string]Decoded {
+	t.Helper()
+	found := map[string]Decoded{}
+	for _, d := range Ask[Decoded](t, script, dir) {
+		found[d.File] = d
+	}
+	return found
+}
+
+// View is what Pillow or OpenCV makes of a file; nil if it refuses it.
+type View map[string]any
+
+// Size is that of the picture.
+func (v View) Size() image.Point {
+	size := v["size"].([]any)
+	return image.Pt(int(size[0].(float64)), int(size[1].(float64)))
+}
+
+// Frames is how many there are.
+func (v View) Frames() int { return int(v["frames"].(float64)) }
