@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
-	"image/png"
 	"math"
 	"slices"
 	"strconv"
@@ -96,9 +95,7 @@ func (f *pixelForm) fit(ctx context.Context, file []byte) ([]byte, error) {
 	}
 	scaled := image.NewNRGBA(image.Rect(0, 0, f.width, f.height))
 	draw.BiLinear.Scale(scaled, scaled.Rect, img, img.Bounds(), draw.Src, nil)
-	var out bytes.Buffer
-	err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&out, scaled)
-	return out.Bytes(), err
+	return redteam.Files{}.Encode(scaled, sanitize.FormatPNG)
 }
 
 // Encode writes the samples of a picture of the right size in the model's layout.

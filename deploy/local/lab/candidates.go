@@ -66,16 +66,7 @@ func (l *lab) compareCandidates(ctx context.Context, t trained, w io.Writer) err
 		}
 		profiles = append(profiles, p)
 	}
-	held, err := readPictures(l.heldOut(t.seed))
-	if err != nil {
-		return err
-	}
-	triton, err := l.serve(ctx, t)
-	if err != nil {
-		return err
-	}
-	defer stopTriton(triton)
-	r, err := measure(ctx, triton, held, measurement{trained: t, profiles: profiles, attacks: t.plan.Attacks,
+	r, err := l.servedAndMeasured(ctx, measurement{trained: t, profiles: profiles, attacks: t.plan.Attacks,
 		pictures: heldOut / 2, format: "png", tries: 1, progress: l.out.begin("Compare candidates on " + t.name())})
 	if err != nil {
 		return err

@@ -139,9 +139,10 @@ func (l *lab) stamp(s step) string { return filepath.Join(l.dir, "stamp", s.name
 // not there yet was not.
 func (l *lab) done(s step) bool {
 	key, err := s.key()
-	if err != nil {
-		return false
-	}
+	return err == nil && l.stamped(s, key)
+}
+
+func (l *lab) stamped(s step, key string) bool {
 	have, err := os.ReadFile(l.stamp(s))
 	return err == nil && string(have) == key
 }
@@ -152,7 +153,7 @@ func (l *lab) once(ctx context.Context, s step) error {
 	if err != nil {
 		return err
 	}
-	if have, err := os.ReadFile(l.stamp(s)); err == nil && string(have) == key {
+	if l.stamped(s, key) {
 		return nil
 	}
 	begin := time.Now()

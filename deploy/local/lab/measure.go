@@ -82,10 +82,7 @@ func profile(name string, o sanitize.ImageOptions) (redteam.Profile, error) {
 	if err := o.Validate(); err != nil {
 		return redteam.Profile{}, err
 	}
-	return redteam.Profile{Name: name, Sanitize: func(ctx context.Context, file []byte) ([]byte, error) {
-		out, _, err := sanitize.Image(ctx, file, o)
-		return out, err
-	}}, nil
+	return redteam.ImageProfile(name, o), nil
 }
 
 func namedProfiles(names []string) ([]redteam.Profile, error) {
@@ -191,20 +188,25 @@ func (l *lab) measureModel(ctx context.Context, t trained, again bool, progress 
 	if m.profiles, err = namedProfiles(names); err != nil {
 		return err
 	}
-	held, err := readPictures(l.heldOut(t.seed))
-	if err != nil {
-		return err
-	}
-	triton, err := l.serve(ctx, t)
-	if err != nil {
-		return err
-	}
-	defer stopTriton(triton)
-	result, err := measure(ctx, triton, held, m)
+	result, err := l.servedAndMeasured(ctx, m)
 	if err != nil {
 		return err
 	}
 	return writeJSON(path, result)
+}
+
+// servedAndMeasured measures one model with its held-out pictures on a Triton of its own.
+func (l *lab) servedAndMeasured(ctx context.Context, m measurement) (*redteam.Result, error) {
+	held, err := readPictures(l.heldOut(m.trained.seed))
+	if err != nil {
+		return nil, err
+	}
+	triton, err := l.serve(ctx, m.trained)
+	if err != nil {
+		return nil, err
+	}
+	defer stopTriton(triton)
+	return measure(ctx, triton, held, m)
 }
 
 // The attacker who tries again is measured with fewer pictures, of the first seed, and
