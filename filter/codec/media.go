@@ -9,10 +9,9 @@ import (
 	"weir/sanitize"
 )
 
-// imageFormats are those that Weir reads, by the names that sanitize gives them. Their
-// media types are image/ and the name (IANA's list of image types).
-var imageFormats = []string{sanitize.FormatPNG, sanitize.FormatJPEG, sanitize.FormatWebP, sanitize.FormatGIF,
-	sanitize.FormatTIFF, sanitize.FormatBMP}
+// imageFormats are those that Weir reads. Their media types are image/ and the name
+// (IANA's list of image types).
+var imageFormats = sanitize.ImageFormats()
 
 // ImageType is the media type of the file of an image by its content; "" if it is none
 // that Weir reads.
