@@ -63,13 +63,18 @@ func (o Options) ModelServers() ([]Server, error) {
 	return servers, errors.Join(errs...)
 }
 
-// uploadMatch is the RouteMatch of the endpoint for files.
-func (o Options) uploadMatch() (string, error) {
+// uploadTemplate is the path of the endpoint for files.
+func (o Options) uploadTemplate() (upload.Template, error) {
 	u, err := url.Parse(o.Upload)
 	if err != nil {
-		return "", err
+		return upload.Template{}, err
 	}
-	template, err := upload.ParseTemplate(u.Path)
+	return upload.ParseTemplate(u.Path)
+}
+
+// uploadMatch is the RouteMatch of the endpoint for files.
+func (o Options) uploadMatch() (string, error) {
+	template, err := o.uploadTemplate()
 	if err != nil {
 		return "", err
 	}
@@ -82,11 +87,7 @@ func (o Options) uploadMatch() (string, error) {
 
 // UploadPath is the path at which clients send files for a model; "" if there is none.
 func (o Options) UploadPath(model string) string {
-	u, err := url.Parse(o.Upload)
-	if err != nil {
-		return ""
-	}
-	template, err := upload.ParseTemplate(u.Path)
+	template, err := o.uploadTemplate()
 	if err != nil {
 		return ""
 	}
