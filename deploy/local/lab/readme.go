@@ -30,7 +30,7 @@ func (s *summary) section() string {
 		"Only models count in which the attack works: at least 90 %% raw, at 90 %% of clean accuracy. "+
 		"\"Best of\" is an attacker who sends so many variants of a picture and needs one to pass, measured with few pictures of one seed. "+
 		"\"Flagged\" are marked pictures that the model answers otherwise after standard, and of clean ones the false alarms of that. "+
-		"Targets are compared with upper bounds.%s\n\n%s", models, len(architectures), s.Seeds, s.Pictures, missing, s.markdown())
+		"Targets are compared with upper bounds, in architectures where the attack works with all seeds (1,050 marked pictures).%s\n\n%s", models, len(architectures), s.Seeds, s.Pictures, missing, s.markdown())
 }
 
 // withSection returns a README with the section of these results.

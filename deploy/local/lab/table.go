@@ -131,6 +131,9 @@ func (l line) verdict() string {
 		}
 		parts = append(parts, p.String()+": "+word)
 	}
+	if len(parts) == 0 && len(l.attacks[0].targets(l.groups[0])) > 0 {
+		return "too few models to judge"
+	}
 	return strings.Join(parts, ", ")
 }
 

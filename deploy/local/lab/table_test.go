@@ -118,6 +118,20 @@ func TestEveryArchitectureHasToMeetTheTarget(t *testing.T) {
 	}
 }
 
+// A target is not judged with the pictures of a seed or two.
+func TestFewPicturesJudgeNothing(t *testing.T) {
+	s := summaryOf(t, []*measured{outcome("a", [3]int{990, 985, 960}, 990, 20, 2)})
+	a := &s.Groups[0].Attacks[0]
+	a.Raw = redteam.NewShare(690, 700)
+	if got := s.lines(true)[0].verdict(); got != "too few models to judge" {
+		t.Errorf("verdict %q", got)
+	}
+	a.Raw = redteam.NewShare(990, leastPictures)
+	if got := s.lines(true)[0].verdict(); got != "standard ≤ 10 %: met, strong ≤ 2 %: met" {
+		t.Errorf("verdict %q of %d pictures", got, leastPictures)
+	}
+}
+
 func TestResultsOfOtherAttacksAreRefused(t *testing.T) {
 	p := plan{Name: "test", Attacks: []attack{{"checkerboard,inset=12%", 0, 1}}}
 	if _, err := newGroup(p, "plain", []*measured{outcome("a", [3]int{990, 990, 990}, 990, 0, 0)}, nil); err == nil {

@@ -78,12 +78,16 @@ type promise struct {
 	met bool
 }
 
-// promises judges the targets of a line: each architecture in which the attack counts
-// has to meet them.
+// leastPictures is how many marked pictures it takes to judge a target: those of all
+// three seeds.
+const leastPictures = 1000
+
+// promises judges the targets of a line: each architecture in which the attack works
+// with enough pictures has to meet them.
 func (l line) promises() []promise {
 	var out []promise
 	for i, a := range l.attacks {
-		if !a.Counts {
+		if !a.Counts || a.Raw.Of < leastPictures {
 			continue
 		}
 		for k, t := range a.targets(l.groups[i]) {
